@@ -1,0 +1,261 @@
+package lift
+
+import (
+	"errors"
+	"io"
+	"sync"
+)
+
+// ReplayLimit is how many bytes of a streamed request body are kept by default
+// so that the request can be sent again. Source: linkerd2-proxy, retry body
+// limit 64 KiB.
+const ReplayLimit = 64 << 10
+
+// ErrBodyClosed is what a body's end reports when it was closed before its end,
+// and what a reader returns after that.
+var ErrBodyClosed = errors.New("body closed before its end")
+
+// ErrBodySuperseded is what a reader of a request body returns once a later
+// attempt reads the body.
+var ErrBodySuperseded = errors.New("body is being read by a later attempt")
+
+// Body is the content of a request or a response: bytes that are here, then a
+// live rest, if there is one. What is read of the rest is kept up to a limit,
+// so that a later attempt can read the body from its beginning; once more than
+// that has been read, the body cannot be replayed.
+//
+// A nil *Body is an empty body. One reader at a time; Close may come from any
+// goroutine.
+type Body struct {
+	size int64
+	keep int
+
+	mu      sync.Mutex // held while reading rest, so that readers take turns
+	head    []byte
+	rest    io.ReadCloser
+	spilled bool // head is not all that has been read of rest
+	err     error
+	reader  *bodyReader
+
+	end struct {
+		sync.Mutex
+		over  bool
+		err   error
+		hooks []func(error)
+	}
+	trailer []Field
+}
+
+// BytesBody is a body that is all here. The bytes are not copied and must not change.
+func BytesBody(b []byte) *Body {
+	body := &Body{head: b, size: int64(len(b)), err: io.EOF}
+	body.end.over = true
+	return body
+}
+
+// StreamBody is a body that is read from rest as it comes. size is its declared
+// length, or -1 if that is unknown; up to keep bytes stay for a replay (0 for
+// none, as with a response). Closing the body closes rest.
+func StreamBody(rest io.ReadCloser, size int64, keep int) *Body {
+	return &Body{rest: rest, size: size, keep: keep}
+}
+
+// Size is the body's declared length in bytes, -1 if unknown.
+func (b *Body) Size() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.size
+}
+
+// Complete returns the body's content if all of it is here, without reading.
+// The bytes must not be changed.
+func (b *Body) Complete() (content []byte, ok bool) {
+	if b == nil {
+		return nil, true
+	}
+	if b.rest == nil {
+		return b.head, true
+	}
+	return nil, false
+}
+
+// Replayable reports whether the body can be read from its beginning once more.
+func (b *Body) Replayable() bool {
+	if b == nil || b.rest == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !b.spilled && !b.isClosed()
+}
+
+// Reader returns a reader of the whole body from its beginning, and makes every
+// earlier one return [ErrBodySuperseded]. It fails if the body cannot be replayed.
+// Closing the reader does not close the body.
+func (b *Body) Reader() (io.ReadCloser, error) {
+	if b == nil {
+		return nopReader{}, nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spilled {
+		return nil, errors.New("the request body has been read past its replay buffer and cannot be sent again")
+	}
+	b.reader = &bodyReader{body: b}
+	return b.reader, nil
+}
+
+// ReadAll reads the body to its end and closes it. A body of more than limit
+// bytes is an error that [errors.Is] TooLarge; limit <= 0 is none.
+func (b *Body) ReadAll(limit int64) ([]byte, error) {
+	if b == nil {
+		return nil, nil
+	}
+	defer b.Close()
+	if content, ok := b.Complete(); ok {
+		if limit > 0 && int64(len(content)) > limit {
+			return nil, TooLarge
+		}
+		return content, nil
+	}
+	r, err := b.Reader()
+	if err != nil {
+		return nil, err
+	}
+	if limit <= 0 {
+		return io.ReadAll(r)
+	}
+	content, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		return nil, TooLarge
+	}
+	return content, err
+}
+
+// SetTrailer sets the fields that follow the body; for who makes the body,
+// before its end is reported.
+func (b *Body) SetTrailer(fields []Field) { b.trailer = fields }
+
+// Trailer returns the fields that followed the body. Only good once it has ended.
+func (b *Body) Trailer() []Field {
+	if b == nil {
+		return nil
+	}
+	return b.trailer
+}
+
+// OnEnd has f run when the body has ended: with nil at its clean end, with
+// [ErrBodyClosed] if it was closed before that, else with what broke it. A body
+// that has ended runs f at once. Hooks run in the order of their coming, each once.
+func (b *Body) OnEnd(f func(err error)) {
+	if b == nil {
+		f(nil)
+		return
+	}
+	b.end.Lock()
+	if !b.end.over {
+		b.end.hooks = append(b.end.hooks, f)
+		b.end.Unlock()
+		return
+	}
+	err := b.end.err
+	b.end.Unlock()
+	f(err)
+}
+
+// Close ends the body where it is and closes its rest. Closing twice, or after
+// the end, does nothing.
+func (b *Body) Close() error {
+	if b == nil || b.rest == nil {
+		return nil
+	}
+	b.finish(ErrBodyClosed)
+	return nil
+}
+
+func (b *Body) isClosed() bool {
+	b.end.Lock()
+	defer b.end.Unlock()
+	return b.end.over && errors.Is(b.end.err, ErrBodyClosed)
+}
+
+// finish reports the end once. It may be called while another goroutine reads
+// rest: closing rest is what wakes that one.
+func (b *Body) finish(err error) {
+	b.end.Lock()
+	if b.end.over {
+		b.end.Unlock()
+		return
+	}
+	b.end.over, b.end.err = true, err
+	hooks := b.end.hooks
+	b.end.hooks = nil
+	b.end.Unlock()
+	_ = b.rest.Close()
+	for _, f := range hooks {
+		f(err)
+	}
+}
+
+type bodyReader struct {
+	body *Body
+	at   int // position in head while the body is not spilled
+}
+
+// Read implements io.Reader.
+func (r *bodyReader) Read(p []byte) (int, error) {
+	n, err, ended := r.read(p)
+	if ended {
+		end := err
+		if end == io.EOF { //nolint:errorlint // io.EOF is never wrapped by contract
+			end = nil
+		}
+		r.body.finish(end)
+	}
+	return n, err
+}
+
+func (r *bodyReader) read(p []byte) (n int, err error, ended bool) { //nolint:revive,staticcheck // ended qualifies err
+	b := r.body
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.reader != r {
+		return 0, ErrBodySuperseded, false
+	}
+	if !b.spilled && r.at < len(b.head) {
+		n = copy(p, b.head[r.at:])
+		r.at += n
+		return n, nil, false
+	}
+	if b.err != nil || b.rest == nil {
+		return 0, b.err, false
+	}
+	if b.isClosed() {
+		return 0, ErrBodyClosed, false
+	}
+	n, err = b.rest.Read(p)
+	if b.isClosed() {
+		return 0, ErrBodyClosed, false
+	}
+	if err != nil {
+		b.err, ended = err, true
+	}
+	if !b.spilled && n > 0 {
+		if len(b.head)+n <= b.keep {
+			b.head = append(b.head, p[:n]...)
+			r.at += n
+		} else {
+			b.spilled, b.head = true, nil
+		}
+	}
+	return n, err, ended
+}
+
+// Close implements io.Closer; it leaves the body as it is.
+func (r *bodyReader) Close() error { return nil }
+
+type nopReader struct{}
+
+func (nopReader) Read([]byte) (int, error) { return 0, io.EOF }
+func (nopReader) Close() error             { return nil }

@@ -1,0 +1,32 @@
+package lift
+
+import "slices"
+
+// Endpoint is one instance of a service, as a registry tells of it. It is a
+// value; registries hand out fresh slices and nobody changes one in place.
+type Endpoint struct {
+	// ID is the registry's id of the instance, or "" where it has none.
+	ID string
+	// Addr is host:port.
+	Addr string
+	// Zone is the availability zone id (use1-az1), or "" if unknown.
+	Zone string
+	// Weight is the endpoint's share relative to others. 0 means 1.
+	Weight int
+	// Tags are what a subset can be chosen by.
+	Tags []string
+}
+
+// Key tells endpoints apart: the registry's id, else the address. An endpoint
+// that keeps its key keeps its memory (connections, verdicts).
+func (e Endpoint) Key() string {
+	if e.ID != "" {
+		return e.ID
+	}
+	return e.Addr
+}
+
+// Equal reports whether e and o say the same.
+func (e Endpoint) Equal(o Endpoint) bool {
+	return e.ID == o.ID && e.Addr == o.Addr && e.Zone == o.Zone && e.Weight == o.Weight && slices.Equal(e.Tags, o.Tags)
+}

@@ -1,0 +1,146 @@
+package lift
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Code names one kind of failure. Codes are errors themselves, so that
+// errors.Is(err, lift.AllOpen) asks what a call died of. docs/errors.md says of
+// each when it comes and what to do.
+type Code string
+
+// The codes.
+const (
+	// UnknownService: no service of that name is configured.
+	UnknownService Code = "unknown_service"
+	// Misconfigured: the service's configuration is broken.
+	Misconfigured Code = "misconfigured"
+	// InvalidCall: the call itself is malformed; nothing was sent.
+	InvalidCall Code = "invalid_call"
+	// TooLarge: a header or body is over its limit.
+	TooLarge Code = "too_large"
+	// NoSet: the registry has not told of the service yet.
+	NoSet Code = "no_set"
+	// NoEndpoints: the registry says that nobody serves it.
+	NoEndpoints Code = "no_endpoints"
+	// AllOpen: every endpoint's breaker is open; nothing was sent.
+	AllOpen Code = "all_open"
+	// Unavailable: an endpoint could not be reached, or broke off.
+	Unavailable Code = "unavailable"
+	// BadResponse: an endpoint answered what is not HTTP, or too much of it.
+	BadResponse Code = "bad_response"
+	// AttemptTimeout: no endpoint answered within the attempt's timeout.
+	AttemptTimeout Code = "attempt_timeout"
+	// DeadlineExceeded: the call's time was up.
+	DeadlineExceeded Code = "deadline_exceeded"
+	// CallCanceled: the caller gave up.
+	CallCanceled Code = "canceled"
+	// SessionLost: the session to the sidecar broke while the call was out.
+	SessionLost Code = "session_lost"
+	// NoSidecar: no sidecar answers on the socket.
+	NoSidecar Code = "no_sidecar"
+	// Incompatible: SDK and sidecar do not speak a common version.
+	Incompatible Code = "incompatible"
+	// Busy: a limit of the sidecar is reached (peers, calls of a peer).
+	Busy Code = "busy"
+	// Draining: the process is shutting down.
+	Draining Code = "draining"
+	// Internal: a bug in Lift, contained.
+	Internal Code = "internal"
+)
+
+// Error returns the code's name.
+func (c Code) Error() string { return string(c) }
+
+// Error is the one error that leaves every [Caller].
+type Error struct {
+	Code    Code
+	Service string
+	// Endpoint is where the last attempt went, "" if there was none.
+	Endpoint string
+	// Attempts is the record of what was tried, in order.
+	Attempts []Attempt
+	// Reached tells whether an endpoint may have acted.
+	Reached Reached
+	// Err says what is wrong and what would put it right.
+	Err error
+}
+
+// Error is one line: the service, the cause, what was tried, and whether an
+// endpoint may have acted.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("lift: ")
+	if e.Service != "" {
+		b.WriteString(e.Service)
+		b.WriteString(": ")
+	}
+	b.WriteString(string(e.Code))
+	if e.Err != nil {
+		b.WriteString(": ")
+		b.WriteString(e.Err.Error())
+	}
+	if len(e.Attempts) > 0 {
+		b.WriteString(" [")
+		for i := range e.Attempts {
+			a := &e.Attempts[i]
+			if i > 0 {
+				b.WriteString("; ")
+			}
+			fmt.Fprintf(&b, "attempt %d at %s: %s", i+1, a.Endpoint.Addr, a.Outcome)
+			if a.Status != 0 {
+				fmt.Fprintf(&b, " %d", a.Status)
+			}
+			fmt.Fprintf(&b, " after %s", a.Duration().Round(100*time.Microsecond))
+		}
+		b.WriteString("]")
+	}
+	if e.Reached == MayHaveActed {
+		b.WriteString(" (an endpoint may have acted)")
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is matches a [Code], and the context package's errors where they say the same.
+func (e *Error) Is(target error) bool {
+	if c, ok := target.(Code); ok { //nolint:errorlint // target is what was asked for, not a chain
+		return e.Code == c
+	}
+	switch target {
+	case context.DeadlineExceeded:
+		return e.Code == DeadlineExceeded || e.Code == AttemptTimeout
+	case context.Canceled:
+		return e.Code == CallCanceled
+	}
+	return false
+}
+
+// CodeOf returns the code of the [*Error] in err's chain, or "" if there is none.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// Errorf makes an Error for c from a code and a cause; args are as for
+// [fmt.Errorf]. It takes over c's record: attempts, last endpoint, and the
+// furthest that any attempt reached.
+func Errorf(c *Call, code Code, format string, args ...any) *Error {
+	e := &Error{Code: code, Service: c.Service, Err: fmt.Errorf(format, args...)}
+	if n := len(c.Attempts); n > 0 {
+		e.Attempts = append([]Attempt(nil), c.Attempts...)
+		e.Endpoint = c.Attempts[n-1].Endpoint.Addr
+		for i := range c.Attempts {
+			e.Reached = max(e.Reached, c.Attempts[i].Reached)
+		}
+	}
+	return e
+}

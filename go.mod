@@ -1,0 +1,3 @@
+module github.com/liftmesh/lift
+
+go 1.26

@@ -1,0 +1,44 @@
+package lift
+
+import "time"
+
+// Instant is one moment read from two clocks: the wall clock, which is right
+// after a freeze but may jump, and the monotonic clock, which never jumps but
+// may stand still while a Lambda environment is frozen. Whatever ages -
+// connections, breakers, budgets, sets - is judged by Wall; where the two part,
+// a freeze lay between.
+type Instant struct {
+	Wall time.Time     // without Go's hidden monotonic reading
+	Mono time.Duration // since an arbitrary moment of this process
+}
+
+var started = time.Now() // only ever read; the zero of Mono
+
+// Now reads both clocks. It is the one function that the parts which age are
+// given; tests and the emulator's test build give another.
+func Now() Instant {
+	t := time.Now()
+	return Instant{Wall: t.Round(0), Mono: t.Sub(started)}
+}
+
+// FreezeGap is how far the wall and the monotonic length of one span may part
+// before a freeze is taken to lie inside it.
+const FreezeGap = time.Second
+
+// Since returns how long ago earlier was, by the wall clock. It is never
+// negative: a wall clock that was set back gives 0.
+func (i Instant) Since(earlier Instant) time.Duration {
+	return max(0, i.Wall.Sub(earlier.Wall))
+}
+
+// Straddles reports whether the clocks say that a freeze lay between earlier
+// and i: the wall and the monotonic length differ by more than [FreezeGap]. It
+// sees a freeze only where monotonic time stood still; where it ran on, an
+// attempt is known by having outlived its timeout.
+func (i Instant) Straddles(earlier Instant) bool {
+	d := i.Wall.Sub(earlier.Wall) - (i.Mono - earlier.Mono)
+	return d > FreezeGap || d < -FreezeGap
+}
+
+// IsZero reports whether i was never read.
+func (i Instant) IsZero() bool { return i.Wall.IsZero() }
