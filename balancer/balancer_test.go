@@ -1,0 +1,343 @@
+package balancer_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/balancer"
+)
+
+// seeded returns a deterministic source that many goroutines may use.
+func seeded() func() uint64 {
+	var mu sync.Mutex
+	r := rand.New(rand.NewPCG(1, 2))
+	return func() uint64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.Uint64()
+	}
+}
+
+func build(strategy balancer.Strategy, notify func(balancer.Change), endpoints ...lift.Endpoint) (*balancer.Balancer, []*balancer.Node) {
+	b := balancer.New(balancer.Options{Strategy: strategy, Rand: seeded(), Notify: notify})
+	var nodes []*balancer.Node
+	for _, ep := range endpoints {
+		nodes = append(nodes, b.NewNode(ep, nil))
+	}
+	b.Replace(nodes)
+	return b, nodes
+}
+
+func three(weights ...int) []lift.Endpoint {
+	eps := []lift.Endpoint{{Addr: "a:1"}, {Addr: "b:1"}, {Addr: "c:1"}}
+	for i, w := range weights {
+		eps[i].Weight = w
+	}
+	return eps
+}
+
+func pick(t *testing.T, b *balancer.Balancer, c *lift.Call) *balancer.Node {
+	t.Helper()
+	n, r := b.Pick(c)
+	if n == nil {
+		t.Fatalf("picked nobody: %+v", r)
+	}
+	return n
+}
+
+func get() *lift.Call  { return &lift.Call{Method: "GET"} }
+func post() *lift.Call { return &lift.Call{Method: "POST"} }
+
+func TestSharesFollowWeights(t *testing.T) {
+	for _, strategy := range []balancer.Strategy{balancer.RoundRobin, balancer.LeastRequest} {
+		for _, weights := range [][]int{{1, 1, 1}, {1, 2, 5}, {0, 0, 3}} {
+			t.Run(fmt.Sprint(strategy, weights), func(t *testing.T) {
+				b, nodes := build(strategy, nil, three(weights...)...)
+				const calls = 20000
+				for range calls {
+					pick(t, b, get()).Done()
+				}
+				// Count by asking again with counting done per node.
+				got := map[string]int{}
+				for range calls {
+					n := pick(t, b, get())
+					got[n.Endpoint().Addr]++
+					n.Done()
+				}
+				total := 0
+				for _, w := range weights {
+					total += max(w, 1)
+				}
+				for i, n := range nodes {
+					want := float64(calls) * float64(max(weights[i], 1)) / float64(total)
+					if share := float64(got[n.Endpoint().Addr]); share < want*0.93 || share > want*1.07 {
+						t.Errorf("%s got %v calls, want about %v", n.Endpoint().Addr, share, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestRoundRobinSpreadsEvenly(t *testing.T) {
+	b, _ := build(balancer.RoundRobin, nil, three(4, 1, 1)...)
+	var run strings.Builder
+	for range 12 {
+		n := pick(t, b, get())
+		run.WriteString(n.Endpoint().Addr[:1])
+		n.Done()
+	}
+	if strings.Contains(run.String(), "aaaaa") {
+		t.Errorf("the heavy endpoint comes in one block: %s", run.String())
+	}
+}
+
+func TestLeastRequestAvoidsTheBusy(t *testing.T) {
+	b, nodes := build(balancer.LeastRequest, nil, three()...)
+	busy := nodes[0]
+	for busy.InFlight() < 10 {
+		if n := pick(t, b, get()); n != busy {
+			n.Done()
+		}
+	}
+	got := 0
+	for range 900 {
+		n := pick(t, b, get())
+		if n == busy {
+			got++
+		}
+		n.Done()
+	}
+	if got > 150 { // both samples must fall on it: 1 in 9
+		t.Errorf("the busy endpoint got %d of 900", got)
+	}
+}
+
+func TestSkipsWhatWasTried(t *testing.T) {
+	for _, strategy := range []balancer.Strategy{balancer.RoundRobin, balancer.LeastRequest} {
+		b, nodes := build(strategy, nil, three()...)
+		for range 50 {
+			c := get()
+			seen := map[*balancer.Node]bool{}
+			for range 3 {
+				n := pick(t, b, c)
+				if seen[n] {
+					t.Fatalf("%s: %s was picked twice while another was left", strategy, n.Endpoint().Addr)
+				}
+				seen[n] = true
+				n.Done()
+			}
+			if n := pick(t, b, c); !strings.Contains(c.Current().Why, "all were tried") {
+				t.Fatalf("%s: fourth pick %v says %q", strategy, n.Endpoint().Addr, c.Current().Why)
+			} else {
+				n.Done()
+			}
+		}
+		for _, n := range nodes {
+			if n.InFlight() != 0 {
+				t.Errorf("%s: %d in flight after all were done", strategy, n.InFlight())
+			}
+		}
+	}
+}
+
+func TestReasons(t *testing.T) {
+	b := balancer.New(balancer.Options{})
+	if _, r := b.Pick(get()); r.Code != lift.NoSet {
+		t.Errorf("without a set: %v", r.Code)
+	}
+	select {
+	case <-b.First():
+		t.Error("First is closed before the first set")
+	default:
+	}
+	b.Replace(nil)
+	<-b.First()
+	if _, r := b.Pick(get()); r.Code != lift.NoEndpoints {
+		t.Errorf("with an empty set: %v", r.Code)
+	}
+	n := b.NewNode(lift.Endpoint{Addr: "a:1"}, nil)
+	b.Replace([]*balancer.Node{n})
+	until := time.Now().Add(time.Minute)
+	n.Suspend(until, "test")
+	c := get()
+	_, r := b.Pick(c)
+	if r.Code != lift.AllOpen || r.Endpoints != 1 || !r.Next.Equal(until.Round(0)) {
+		t.Errorf("all open: %+v, want next %v", r, until)
+	}
+	if len(c.Attempts) != 0 {
+		t.Error("a rejection counts as an attempt")
+	}
+	if err := b.Error(c, r); !strings.Contains(err.Error(), "next probe may go in") {
+		t.Errorf("the error does not say when: %v", err)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var changes []string
+		b, nodes := build(balancer.LeastRequest, func(c balancer.Change) {
+			changes = append(changes, c.From.String()+">"+c.To.String())
+		}, three()...)
+		a := nodes[0]
+		a.Suspend(time.Now().Add(time.Second), "test")
+		for range 100 {
+			if pick(t, b, get()) == a {
+				t.Fatal("an open endpoint was picked before its time")
+			}
+		}
+		time.Sleep(time.Second)
+		for range 100 {
+			if pick(t, b, post()) == a {
+				t.Fatal("a call that cannot be sent again carried the probe while others serve")
+			}
+		}
+		probe := get()
+		if pick(t, b, probe) != a || !probe.Current().Probe {
+			t.Fatal("an idempotent call did not carry the due probe")
+		}
+		for range 100 {
+			if c := get(); pick(t, b, c) == a {
+				t.Fatal("a second probe was let through")
+			}
+		}
+		a.ReturnProbe("straddled")
+		probe = get()
+		if pick(t, b, probe) != a || !probe.Current().Probe {
+			t.Fatal("the slot that was given back was not taken")
+		}
+		a.Resume("ok")
+		if s, _ := a.State(); s != balancer.Closed {
+			t.Fatalf("state %v after the probe succeeded", s)
+		}
+		want := "closed>open open>half_open half_open>open open>half_open half_open>closed"
+		if got := strings.Join(changes, " "); got != want {
+			t.Errorf("changes %q, want %q", got, want)
+		}
+		a.Suspend(time.Now().Add(time.Second), "test")
+		time.Sleep(time.Second + balancer.Patience + time.Nanosecond)
+		if pick(t, b, post()) != a {
+			t.Error("the probe that was due for longer than Patience was not carried by a POST")
+		}
+	})
+}
+
+func TestPostProbesWhereNothingElseIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, nodes := build(balancer.RoundRobin, nil, three()...)
+		for _, n := range nodes {
+			n.Suspend(time.Now().Add(time.Second), "test")
+		}
+		time.Sleep(time.Second)
+		c := post()
+		pick(t, b, c)
+		if !c.Current().Probe {
+			t.Error("no probe though every endpoint is due")
+		}
+	})
+}
+
+func TestOneProbeUnderRace(t *testing.T) {
+	b, nodes := build(balancer.LeastRequest, nil, three()...)
+	for _, n := range nodes {
+		n.Suspend(time.Now().Add(-time.Second), "test")
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	probes := map[string]int{}
+	for range 64 {
+		wg.Go(func() {
+			c := get()
+			if n, _ := b.Pick(c); n != nil && c.Current().Probe {
+				mu.Lock()
+				probes[n.Endpoint().Addr]++
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	for _, n := range nodes {
+		if probes[n.Endpoint().Addr] != 1 {
+			t.Errorf("%s got %d probes at once", n.Endpoint().Addr, probes[n.Endpoint().Addr])
+		}
+	}
+}
+
+func TestSuspendKeepsTheLaterTime(t *testing.T) {
+	_, nodes := build(balancer.LeastRequest, nil, three()...)
+	late := time.Now().Add(time.Hour)
+	nodes[0].Suspend(late, "x")
+	nodes[0].Suspend(late.Add(-time.Minute), "y")
+	if _, until := nodes[0].State(); !until.Equal(late.Round(0)) {
+		t.Errorf("until %v, want %v", until, late)
+	}
+}
+
+func TestRetireLeavesNoTrace(t *testing.T) {
+	b, nodes := build(balancer.LeastRequest, nil, three()...)
+	nodes[0].Suspend(time.Now().Add(time.Hour), "x")
+	nodes[0].Retire()
+	b.Replace(nodes[1:])
+	if got := pick(t, b, get()); got == nodes[0] {
+		t.Error("picked a node that left the set")
+	}
+	if allocs := testing.AllocsPerRun(100, func() {
+		c := get()
+		n, _ := b.Pick(c)
+		n.Done()
+	}); allocs > 1 { // the call itself
+		t.Errorf("%v allocations a pick", allocs)
+	}
+}
+
+func ExampleBalancer_Pick() {
+	b := balancer.New(balancer.Options{Strategy: balancer.RoundRobin})
+	instance := lift.CallerFunc(func(*lift.Call) (*lift.Response, error) {
+		return &lift.Response{Status: 200, Body: lift.BytesBody([]byte("hello"))}, nil
+	})
+	b.Replace([]*balancer.Node{b.NewNode(lift.Endpoint{Addr: "10.0.0.7:80"}, instance)})
+
+	c := &lift.Call{Service: "orders", Method: "GET"}
+	node, _ := b.Pick(c)
+	defer node.Done()
+	resp, _ := node.Call(c)
+	fmt.Println(c.Current().Endpoint.Addr, resp.Status)
+	// Output: 10.0.0.7:80 200
+}
+
+func BenchmarkPick(b *testing.B) {
+	for _, strategy := range []balancer.Strategy{balancer.RoundRobin, balancer.LeastRequest} {
+		for _, size := range []int{3, 100} {
+			var eps []lift.Endpoint
+			for i := range size {
+				eps = append(eps, lift.Endpoint{Addr: fmt.Sprintf("10.0.0.%d:80", i)})
+			}
+			for _, open := range []int{0, 1} {
+				b.Run(fmt.Sprintf("%s/%d/open=%d", strategy, size, open), func(b *testing.B) {
+					bal := balancer.New(balancer.Options{Strategy: strategy})
+					var nodes []*balancer.Node
+					for _, ep := range eps {
+						nodes = append(nodes, bal.NewNode(ep, nil))
+					}
+					bal.Replace(nodes)
+					for i := range open {
+						nodes[i].Suspend(time.Now().Add(time.Hour), "bench")
+					}
+					b.ReportAllocs()
+					c := &lift.Call{Method: "GET"}
+					for b.Loop() {
+						c.Attempts = c.Attempts[:0]
+						n, _ := bal.Pick(c)
+						n.Done()
+					}
+				})
+			}
+		}
+	}
+}

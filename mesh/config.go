@@ -1,0 +1,37 @@
+// Package mesh is the data plane: the order of the steps, and the memory of each
+// service that outlives them.
+package mesh
+
+import (
+	"time"
+
+	"github.com/liftmesh/lift/balancer"
+	"github.com/liftmesh/lift/registry"
+	"github.com/liftmesh/lift/resilience"
+	"github.com/liftmesh/lift/transport"
+)
+
+// ServiceConfig is everything that the mesh wants to know of one service. A
+// zero field means its default.
+type ServiceConfig struct {
+	// Name is what callers call the service.
+	Name string
+	// Broken, if not nil, is what is wrong with this service's configuration.
+	// Its calls fail with it; other services are not touched.
+	Broken error
+	// Registry tells who serves it, under the name Lookup ("" is Name).
+	Registry registry.Registry
+	Lookup   string
+	// Timeout is for the whole call, retries included. Default 2 s.
+	Timeout time.Duration
+	// AttemptTimeout is for one attempt. Default half of Timeout.
+	AttemptTimeout time.Duration
+	Retry          resilience.RetryConfig
+	Breaker        resilience.BreakerConfig
+	// Balancer is how an endpoint is chosen. Default least_request.
+	Balancer  balancer.Strategy
+	Transport transport.Config
+	// Warm is how many connections to each endpoint are opened before the first
+	// call and after a thaw. Default 0.
+	Warm int
+}

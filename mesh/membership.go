@@ -1,0 +1,158 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/balancer"
+)
+
+// keepGone is for how long an endpoint that left keeps its verdict, in case it
+// comes back: a flap must not make a broken endpoint look well.
+const keepGone = 60 * time.Second
+
+// watch follows the registry until ctx ends. A registry that panics or gives up
+// is watched anew after a while.
+func (s *Service) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		s.watchOnce(ctx)
+		t := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+func (s *Service) watchOnce(ctx context.Context) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic in a registry, contained", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	for set, err := range s.cfg.Registry.Watch(ctx, s.cfg.Lookup) {
+		if err != nil {
+			s.failed(err)
+			continue
+		}
+		s.apply(set)
+	}
+}
+
+// failed notes that the registry failed; the last set stays.
+func (s *Service) failed(err error) {
+	s.mu.Lock()
+	first := s.watchErr == nil
+	s.watchErr = err
+	s.mu.Unlock()
+	if first {
+		s.log.Warn("the registry fails; the last set stays in use", "error", err.Error())
+	}
+}
+
+// apply makes set the membership. Endpoints that stay keep their memory, those
+// that left keep their verdict for a while.
+func (s *Service) apply(set []lift.Endpoint) {
+	now := s.o.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watchErr != nil {
+		s.watchErr = nil
+		s.log.Info("the registry is back")
+	}
+	s.told = now
+	nodes := make([]*balancer.Node, 0, len(set))
+	in := make(map[string]bool, len(set))
+	for _, ep := range set {
+		if in[ep.Key()] {
+			s.log.Warn("the registry names an endpoint twice; the first stands", "endpoint", ep.Key())
+			continue
+		}
+		in[ep.Key()] = true
+		nodes = append(nodes, s.member(ep).node)
+	}
+	for key, m := range s.members {
+		switch {
+		case in[key]:
+		case m.gone.IsZero():
+			m.gone = now
+			m.pool.Load().Close()
+		case now.Since(m.gone) > keepGone:
+			m.node.Retire()
+			delete(s.members, key)
+		}
+	}
+	s.balancer.Replace(nodes)
+	s.log.Info("endpoints", "count", len(nodes))
+}
+
+// member returns the memory of ep, new or known. An address that changed under
+// the same id is another endpoint.
+func (s *Service) member(ep lift.Endpoint) *member {
+	m := s.members[ep.Key()]
+	if m != nil && m.node.Endpoint().Addr != ep.Addr {
+		m.pool.Load().Close()
+		m.node.Retire()
+		m = nil
+	}
+	if m == nil {
+		m = s.newMember(ep)
+		s.members[ep.Key()] = m
+		return m
+	}
+	m.node.Update(ep)
+	if !m.gone.IsZero() {
+		m.gone = lift.Instant{}
+		m.pool.Store(s.newPool(ep))
+	}
+	return m
+}
+
+func (s *Service) current() []*member {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*member, 0, len(s.members))
+	for _, m := range s.members {
+		if m.gone.IsZero() {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// warm waits for the first set and opens the connections to keep warm.
+func (s *Service) warm(ctx context.Context) {
+	select {
+	case <-s.balancer.First():
+	case <-ctx.Done():
+		return
+	}
+	if s.cfg.Warm <= 0 {
+		return
+	}
+	var wg sync.WaitGroup
+	for _, m := range s.current() {
+		wg.Go(func() {
+			// What does not connect now says so when it is called.
+			_ = m.pool.Load().Warm(ctx, s.cfg.Warm)
+		})
+	}
+	wg.Wait()
+}
+
+func (s *Service) thaw() {
+	for _, m := range s.current() {
+		m.pool.Load().Thaw()
+	}
+}
+
+func (s *Service) close() {
+	for _, m := range s.current() {
+		m.pool.Load().Close()
+	}
+}

@@ -1,0 +1,163 @@
+package mesh
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/transport"
+)
+
+// Options are what a [Mesh] is made from. A zero field means its default.
+type Options struct {
+	// Services that can be called. Two of one name are a mistake of the caller's;
+	// the last one stands.
+	Services []ServiceConfig
+	// Now reads the clocks. Default [lift.Now].
+	Now func() lift.Instant
+	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
+	Rand func() uint64
+	// Dial opens upstream connections. Default: TCP, no proxy.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Invocation returns the end of the current invocation, zero if there is
+	// none. Default: there never is one.
+	Invocation func() time.Time
+	// Log is told of changes of state, one line each. Default: nothing.
+	Log *slog.Logger
+	// OnCall, if set, is told of every call that ended, rejections included,
+	// when its response's head is there (or its error). It must not block.
+	OnCall func(c *lift.Call, resp *lift.Response, err error)
+}
+
+// Mesh is the data plane: it takes calls to services by name. It is a
+// [lift.Caller], and works the same in a sidecar and inside an application.
+// Safe for concurrent use.
+type Mesh struct {
+	services map[string]*Service
+	names    []string
+	now      func() lift.Instant
+
+	invocations atomic.Int64
+	stop        context.CancelFunc
+	work        sync.WaitGroup
+}
+
+// New starts the data plane: it watches the registries of all services from now
+// on. Close it to give back connections and goroutines.
+func New(o Options) *Mesh {
+	o = o.withDefaults()
+	ctx, stop := context.WithCancel(context.Background())
+	m := &Mesh{services: make(map[string]*Service, len(o.Services)), now: o.Now, stop: stop}
+	slots := transport.NewSlots(0, 0)
+	for _, cfg := range o.Services {
+		s := newService(cfg, &o, slots, &m.invocations)
+		m.services[cfg.Name] = s
+	}
+	for name, s := range m.services {
+		m.names = append(m.names, name)
+		if s.cfg.Broken == nil {
+			m.work.Go(func() { s.watch(ctx) })
+		}
+	}
+	slices.Sort(m.names)
+	return m
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = lift.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Uint64
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Names returns the names of the services, sorted.
+func (m *Mesh) Names() []string { return slices.Clone(m.names) }
+
+// Service returns the service of that name, nil if there is none.
+func (m *Mesh) Service(name string) *Service { return m.services[name] }
+
+// Call implements [lift.Caller]: it sends the call down its service's stack.
+func (m *Mesh) Call(c *lift.Call) (*lift.Response, error) {
+	c.Began = m.now()
+	s := m.services[c.Service]
+	if s == nil {
+		return nil, m.unknown(c)
+	}
+	return s.Call(c)
+}
+
+func (m *Mesh) unknown(c *lift.Call) error {
+	if len(m.names) == 0 {
+		return lift.Errorf(c, lift.UnknownService, "no service is configured; add %q under services: in lift.yaml", c.Service)
+	}
+	return lift.Errorf(c, lift.UnknownService, "no service %q is configured; the configured ones are %s", c.Service, known(m.names))
+}
+
+// known lists names, the first few of many.
+func known(names []string) string {
+	const most = 20
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + ", ..."
+}
+
+// Warm waits for the first set of every service and opens the connections that
+// its configuration wants warm, until ctx ends.
+func (m *Mesh) Warm(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, s := range m.services {
+		if s.cfg.Broken == nil {
+			wg.Go(func() { s.warm(ctx) })
+		}
+	}
+	wg.Wait()
+}
+
+// Invoked tells the mesh that an invocation begins; thawed, that a freeze seems
+// to lie before it. It only starts work earlier (connections that died are
+// closed, warm ones opened again); no call depends on it. It does not block.
+func (m *Mesh) Invoked(ctx context.Context, thawed bool) {
+	n := m.invocations.Add(1)
+	if !thawed {
+		return
+	}
+	for _, s := range m.services {
+		if s.cfg.Broken != nil {
+			continue
+		}
+		m.work.Go(func() {
+			s.thaw()
+			if n-s.used.Load() <= recent {
+				s.warm(ctx)
+			}
+		})
+	}
+}
+
+// recent is how many invocations back a service counts as in use, so that its
+// connections are opened again after a thaw.
+const recent = 3
+
+// Close stops watching, closes the connections once nothing is in flight, and
+// waits for its own goroutines.
+func (m *Mesh) Close() {
+	m.stop()
+	m.work.Wait()
+	for _, s := range m.services {
+		s.close()
+	}
+}

@@ -1,0 +1,149 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/balancer"
+	"github.com/liftmesh/lift/resilience"
+	"github.com/liftmesh/lift/transport"
+)
+
+// Service is what the mesh remembers of one service. The stack is built over
+// it; it outlives the stack.
+type Service struct {
+	cfg   ServiceConfig
+	o     *Options
+	slots *transport.Slots
+	log   *slog.Logger
+
+	balancer *balancer.Balancer
+	budget   *resilience.Budget
+	caller   lift.Caller
+
+	invocations *atomic.Int64
+	used        atomic.Int64 // the invocation in which it was called last
+
+	mu       sync.Mutex
+	members  map[string]*member
+	watchErr error
+	told     lift.Instant // when the registry told the current set
+}
+
+func newService(cfg ServiceConfig, o *Options, slots *transport.Slots, invocations *atomic.Int64) *Service {
+	cfg = cfg.withDefaults()
+	s := &Service{
+		cfg: cfg, o: o, slots: slots, invocations: invocations,
+		log:     o.Log.With("service", cfg.Name),
+		budget:  resilience.NewBudget(cfg.Retry.Budget, o.Now),
+		members: make(map[string]*member),
+	}
+	s.balancer = balancer.New(balancer.Options{Strategy: cfg.Balancer, Now: o.Now, Rand: o.Rand, Notify: s.changed})
+	s.caller = s.stack()
+	return s
+}
+
+func (c ServiceConfig) withDefaults() ServiceConfig {
+	if c.Timeout == 0 {
+		c.Timeout = 2 * time.Second
+	}
+	if c.AttemptTimeout == 0 {
+		c.AttemptTimeout = c.Timeout / 2
+	}
+	if c.Lookup == "" {
+		c.Lookup = c.Name
+	}
+	c.Retry = c.Retry.WithDefaults()
+	if c.Registry == nil && c.Broken == nil {
+		c.Broken = fmt.Errorf("the service has no registry; say where it comes from")
+	}
+	return c
+}
+
+// Call implements [lift.Caller].
+func (s *Service) Call(c *lift.Call) (*lift.Response, error) {
+	if s.cfg.Broken != nil {
+		return nil, lift.Errorf(c, lift.Misconfigured, "%w", s.cfg.Broken)
+	}
+	s.used.Store(s.invocations.Load())
+	return s.caller.Call(c)
+}
+
+// record is the outermost step: what leaves it has been seen.
+func (s *Service) record(next lift.Caller) lift.Caller {
+	return lift.CallerFunc(func(c *lift.Call) (resp *lift.Response, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				resp, err = nil, s.panicked(c, p)
+			}
+			if s.o.OnCall != nil {
+				s.o.OnCall(c, resp, err)
+			}
+		}()
+		return next.Call(c)
+	})
+}
+
+func (s *Service) panicked(c *lift.Call, p any) error {
+	s.log.Error("panic in a call, contained", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	return lift.Errorf(c, lift.Internal, "a bug in Lift, contained: %v", p)
+}
+
+// pick is the step that chooses an endpoint and sends the attempt there.
+func (s *Service) pick() lift.Caller {
+	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		for {
+			n, reason := s.balancer.Pick(c)
+			if n != nil {
+				return n.Call(c)
+			}
+			if reason.Code != lift.NoSet {
+				return nil, s.balancer.Error(c, reason)
+			}
+			if err := s.awaitSet(c); err != nil {
+				return nil, err
+			}
+		}
+	})
+}
+
+// awaitSet waits for the registry's first set, under the call's deadline.
+func (s *Service) awaitSet(c *lift.Call) error {
+	var timeUp <-chan time.Time
+	if left, limited := c.Remaining(s.o.Now()); limited {
+		t := time.NewTimer(left)
+		defer t.Stop()
+		timeUp = t.C
+	}
+	select {
+	case <-s.balancer.First():
+		return nil
+	case <-c.Done():
+		return lift.Errorf(c, lift.CallCanceled, "while waiting for the first word of who serves it: %w", c.Err())
+	case <-timeUp:
+		s.mu.Lock()
+		why := s.watchErr
+		s.mu.Unlock()
+		if why != nil {
+			return lift.Errorf(c, lift.NoSet, "the registry has not told who serves it within the call's time: %w", why)
+		}
+		return lift.Errorf(c, lift.NoSet, "the registry has not told who serves it within the call's time; is it up?")
+	}
+}
+
+// changed logs a change of an endpoint's state, one line each.
+func (s *Service) changed(ch balancer.Change) {
+	level := slog.LevelInfo
+	args := []any{"endpoint", ch.Endpoint.Addr, "from", ch.From.String(), "to", ch.To.String(), "why", ch.Why}
+	if ch.To == balancer.Open {
+		level = slog.LevelWarn
+		args = append(args, "for", ch.Until.Sub(s.o.Now().Wall).Round(time.Millisecond).String())
+	}
+	s.log.Log(context.Background(), level, "endpoint state", args...)
+}

@@ -1,0 +1,20 @@
+// Package registry tells who serves what. Each source of that knowledge is a
+// subpackage with one client library at most.
+package registry
+
+import (
+	"context"
+	"iter"
+
+	"github.com/liftmesh/lift"
+)
+
+// Registry tells who serves a service.
+type Registry interface {
+	// Watch yields the complete set of the service's endpoints at once and after
+	// every change, until ctx ends or the loop breaks. An empty set is not nil:
+	// it says that nobody serves. An error comes with a nil set: the last set
+	// may be stale, not empty; Watch keeps trying. The slice belongs to the
+	// receiver. Watch may be called often and at the same time.
+	Watch(ctx context.Context, service string) iter.Seq2[[]lift.Endpoint, error]
+}

@@ -1,0 +1,209 @@
+// Package registrytest holds the contract that every registry keeps, and a fake
+// that keeps it.
+package registrytest
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/registry"
+)
+
+// Subject is a registry under test and the ways to move what it tells.
+type Subject struct {
+	Registry registry.Registry
+	// Update changes the set that is told; nil if it never changes.
+	Update func([]lift.Endpoint)
+	// Fail makes the source fail with an error until the next Update; nil if it
+	// cannot fail.
+	Fail func(error)
+}
+
+// Limit is how long a real registry may take to tell of a change.
+const Limit = 10 * time.Second
+
+// Run checks the contract. make returns a new subject that tells of first under
+// the service name "orders".
+func Run(t *testing.T, make func(t *testing.T, first []lift.Endpoint) Subject) {
+	t.Helper()
+	first := []lift.Endpoint{{ID: "a", Addr: "127.0.0.1:1"}, {ID: "b", Addr: "127.0.0.1:2", Weight: 2}}
+	t.Run("complete set at once", func(t *testing.T) {
+		w := watch(t, make(t, first).Registry)
+		w.wantSet(t, first)
+	})
+	t.Run("ends with its context", func(t *testing.T) {
+		w := watch(t, make(t, first).Registry)
+		w.wantSet(t, first)
+		w.cancel()
+		w.wantEnd(t)
+	})
+	t.Run("a context that has ended yields no set for long", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		n := 0
+		for range make(t, first).Registry.Watch(ctx, "orders") {
+			if n++; n > 2 {
+				t.Fatal("the watch goes on after its context has ended")
+			}
+		}
+	})
+	t.Run("ends when the loop breaks", func(t *testing.T) {
+		for set, err := range make(t, first).Registry.Watch(t.Context(), "orders") {
+			if err != nil || len(set) != len(first) {
+				t.Fatalf("got %v, %v", set, err)
+			}
+			break
+		}
+	})
+	t.Run("the set belongs to the receiver", func(t *testing.T) {
+		r := make(t, first).Registry
+		for set := range r.Watch(t.Context(), "orders") {
+			set[0].Addr = "changed"
+			break
+		}
+		watch(t, r).wantSet(t, first)
+	})
+	t.Run("two watches at the same time", func(t *testing.T) {
+		r := make(t, first).Registry
+		a, b := watch(t, r), watch(t, r)
+		a.wantSet(t, first)
+		b.wantSet(t, first)
+	})
+	runMoving(t, first, make)
+}
+
+func runMoving(t *testing.T, first []lift.Endpoint, make func(t *testing.T, first []lift.Endpoint) Subject) {
+	t.Helper()
+	if make(t, first).Update != nil {
+		t.Run("full sets after a change, an empty one too", func(t *testing.T) {
+			s := make(t, first)
+			w := watch(t, s.Registry)
+			w.wantSet(t, first)
+			s.Update(first[:1])
+			w.wantSet(t, first[:1])
+			s.Update([]lift.Endpoint{})
+			w.wantSet(t, []lift.Endpoint{})
+			s.Update(first)
+			w.wantSet(t, first)
+		})
+	}
+	if make(t, first).Fail != nil {
+		t.Run("an error comes with a nil set and ends nothing", func(t *testing.T) {
+			s := make(t, first)
+			w := watch(t, s.Registry)
+			w.wantSet(t, first)
+			s.Fail(errors.New("the source is gone"))
+			w.wantError(t)
+			s.Update(first[:1])
+			w.wantSet(t, first[:1])
+		})
+	}
+}
+
+type told struct {
+	set []lift.Endpoint
+	err error
+}
+
+type watcher struct {
+	cancel context.CancelFunc
+	told   chan told
+}
+
+func watch(t *testing.T, r registry.Registry) *watcher {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &watcher{cancel: cancel, told: make(chan told, 1)}
+	seq := r.Watch(ctx, "orders")
+	go w.run(ctx, seq)
+	t.Cleanup(func() {
+		cancel()
+		w.wantEnd(t)
+	})
+	return w
+}
+
+func (w *watcher) run(ctx context.Context, seq iter.Seq2[[]lift.Endpoint, error]) {
+	defer close(w.told)
+	for set, err := range seq {
+		select {
+		case w.told <- told{set, err}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// wantSet reads on, past errors and repeated sets, until want is told.
+func (w *watcher) wantSet(t *testing.T, want []lift.Endpoint) {
+	t.Helper()
+	w.until(t, "set", func(got told) bool {
+		return got.err == nil && got.set != nil && sameSet(got.set, want)
+	})
+}
+
+func (w *watcher) wantError(t *testing.T) {
+	t.Helper()
+	w.until(t, "error", func(got told) bool {
+		if got.err != nil && got.set != nil {
+			t.Fatalf("an error came with a set: %v, %v", got.set, got.err)
+		}
+		return got.err != nil
+	})
+}
+
+func (w *watcher) wantEnd(t *testing.T) {
+	t.Helper()
+	limit := time.After(Limit)
+	for {
+		select {
+		case _, ok := <-w.told:
+			if !ok {
+				return
+			}
+		case <-limit:
+			t.Fatal("the watch does not end")
+		}
+	}
+}
+
+func (w *watcher) until(t *testing.T, what string, match func(told) bool) {
+	t.Helper()
+	limit := time.After(Limit)
+	for {
+		select {
+		case got, ok := <-w.told:
+			if !ok {
+				t.Fatalf("the watch ended before the %s came", what)
+			}
+			if match(got) {
+				return
+			}
+		case <-limit:
+			t.Fatalf("no %s within %s", what, Limit)
+		}
+	}
+}
+
+func sameSet(a, b []lift.Endpoint) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	a, b = slices.Clone(a), slices.Clone(b)
+	order := func(x, y lift.Endpoint) int {
+		if x.Key() < y.Key() {
+			return -1
+		}
+		return 1
+	}
+	slices.SortFunc(a, order)
+	slices.SortFunc(b, order)
+	return slices.EqualFunc(a, b, func(x, y lift.Endpoint) bool {
+		return x.Key() == y.Key() && x.Addr == y.Addr && max(x.Weight, 1) == max(y.Weight, 1)
+	})
+}

@@ -1,0 +1,97 @@
+// Package static serves a fixed set of endpoints, as a configuration lists them.
+package static
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/registry"
+)
+
+// Registry is a fixed set of endpoints. It is safe for concurrent use.
+type Registry struct {
+	endpoints []lift.Endpoint
+}
+
+var _ registry.Registry = (*Registry)(nil)
+
+// New returns a registry that tells of endpoints, whatever service is asked for.
+func New(endpoints []lift.Endpoint) *Registry {
+	return &Registry{endpoints: slices.Clone(endpoints)}
+}
+
+// Watch implements [registry.Registry]: one set, then nothing until ctx ends.
+func (r *Registry) Watch(ctx context.Context, _ string) iter.Seq2[[]lift.Endpoint, error] {
+	return func(yield func([]lift.Endpoint, error) bool) {
+		if ctx.Err() != nil || !yield(append([]lift.Endpoint{}, r.endpoints...), nil) {
+			return
+		}
+		<-ctx.Done()
+	}
+}
+
+// MaxWeight is the largest weight of an endpoint.
+const MaxWeight = 1000
+
+// Parse reads an endpoint as configurations write it: host:port, then any of
+// ;zone=ID ;weight=1..1000 ;id=ID ;tag=NAME (tag may be repeated). An IPv6 host
+// stands in brackets.
+func Parse(s string) (lift.Endpoint, error) {
+	addr, rest, _ := strings.Cut(s, ";")
+	ep := lift.Endpoint{Addr: strings.TrimSpace(addr)}
+	if err := checkAddr(ep.Addr); err != nil {
+		return lift.Endpoint{}, fmt.Errorf("endpoint %q: %w", s, err)
+	}
+	for rest != "" {
+		var part string
+		part, rest, _ = strings.Cut(rest, ";")
+		if err := setPart(&ep, strings.TrimSpace(part)); err != nil {
+			return lift.Endpoint{}, fmt.Errorf("endpoint %q: %w", s, err)
+		}
+	}
+	return ep, nil
+}
+
+func checkAddr(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("want host:port, such as 10.0.1.7:8080 or [::1]:8080")
+	}
+	if host == "" || strings.ContainsAny(host, " \t\r\n/@?#") {
+		return fmt.Errorf("%q is no host name or IP address", host)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("%q is no port; want 1 to 65535", port)
+	}
+	return nil
+}
+
+func setPart(ep *lift.Endpoint, part string) error {
+	name, value, ok := strings.Cut(part, "=")
+	if !ok || value == "" {
+		return fmt.Errorf("%q: want zone=ID, weight=N, id=ID or tag=NAME", part)
+	}
+	switch name {
+	case "zone":
+		ep.Zone = value
+	case "id":
+		ep.ID = value
+	case "tag":
+		ep.Tags = append(ep.Tags, value)
+	case "weight":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > MaxWeight {
+			return fmt.Errorf("weight %q: want a whole number from 1 to %d", value, MaxWeight)
+		}
+		ep.Weight = n
+	default:
+		return fmt.Errorf("unknown part %q; want zone, weight, id or tag", name)
+	}
+	return nil
+}

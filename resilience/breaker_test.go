@@ -1,0 +1,182 @@
+package resilience_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/resilience"
+)
+
+func noJitter() uint64 { return 0 }
+
+func newBreaker(cfg resilience.BreakerConfig) (*resilience.Breaker, *gate, *clock) {
+	g, c := &gate{state: "closed"}, newClock()
+	return resilience.NewBreaker(cfg, g, c.now, noJitter), g, c
+}
+
+func TestBreakerOpens(t *testing.T) {
+	const ok, failed, overloaded = lift.OK, lift.Failed, lift.Overloaded
+	for _, tt := range []struct {
+		name     string
+		outcomes []lift.Outcome
+		open     bool
+		why      string
+	}{
+		{"three in a row", []lift.Outcome{failed, failed, failed}, true, "3 failures in a row"},
+		{"overload counts", []lift.Outcome{overloaded, overloaded, overloaded}, true, "3 failures in a row"},
+		{"two in a row", []lift.Outcome{failed, failed, ok, failed, ok, ok}, false, ""},
+		{"half of five", []lift.Outcome{failed, ok, failed, ok, failed}, true, "at least 0.5 of the calls"},
+		{"half of four is too few", []lift.Outcome{failed, ok, failed, ok}, false, ""},
+		{"what judges nobody does not count", []lift.Outcome{failed, failed, lift.Canceled, lift.CutShort, lift.Straddled}, false, ""},
+		{"nor does it break a row", []lift.Outcome{failed, failed, lift.Straddled, failed}, true, "3 failures in a row"},
+		{"the caller's fault is the endpoint's success", []lift.Outcome{failed, failed, lift.CallerFault, failed}, false, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b, g, c := newBreaker(resilience.BreakerConfig{})
+			for _, o := range tt.outcomes {
+				b.Report(attempt(o))
+				c.run(10 * time.Millisecond)
+			}
+			if open := g.state == "open"; open != tt.open || tt.open && !strings.Contains(g.log[0], tt.why) {
+				t.Errorf("open %v, want %v; %q", open, tt.open, g.log)
+			}
+		})
+	}
+}
+
+func TestBreakerRefusedOpensAtOnce(t *testing.T) {
+	b, g, _ := newBreaker(resilience.BreakerConfig{})
+	b.Report(&lift.Attempt{Outcome: lift.Failed, Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED)})
+	if g.state != "open" {
+		t.Error("a refused connection did not open")
+	}
+}
+
+func TestBreaker429CountsInTheRatioAlone(t *testing.T) {
+	b, g, _ := newBreaker(resilience.BreakerConfig{})
+	slow := attempt(lift.Overloaded)
+	slow.Status = 429
+	for range 4 {
+		b.Report(slow)
+	}
+	if g.state != "closed" {
+		t.Fatalf("four 429 opened: %q", g.log)
+	}
+	b.Report(slow)
+	if g.state != "open" {
+		t.Error("five of five 429 did not open by their ratio")
+	}
+}
+
+func TestBreakerProbes(t *testing.T) {
+	b, g, c := newBreaker(resilience.BreakerConfig{})
+	open := func() time.Duration { return g.until.Sub(c.at.Wall) }
+	for range 3 {
+		b.Report(attempt(lift.Failed))
+	}
+	if open() != time.Second {
+		t.Fatalf("open for %v the first time, want 1s", open())
+	}
+	b.Report(attempt(lift.OK))
+	if g.state != "open" {
+		t.Fatal("an attempt from before the opening closed it")
+	}
+	for _, want := range []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute} {
+		c.run(open())
+		b.Report(probe(lift.Failed))
+		if open() != want {
+			t.Fatalf("open for %v after a failed probe, want %v", open(), want)
+		}
+	}
+	c.run(open())
+	b.Report(probe(lift.Straddled))
+	if last := g.log[len(g.log)-1]; !strings.HasPrefix(last, "returned") {
+		t.Fatalf("a straddled probe: %q", last)
+	}
+	b.Report(probe(lift.OK))
+	if g.state != "closed" {
+		t.Fatal("a good probe did not close")
+	}
+	for range 3 {
+		b.Report(attempt(lift.Failed))
+	}
+	if open() != time.Minute {
+		t.Fatalf("a relapse opened for %v, want the last time again", open())
+	}
+	c.run(open())
+	b.Report(probe(lift.OK))
+	c.run(31 * time.Second)
+	b.Report(attempt(lift.OK))
+	for range 3 {
+		b.Report(attempt(lift.Failed))
+	}
+	if open() != time.Second {
+		t.Errorf("after a window of health it opened for %v, want 1s", open())
+	}
+}
+
+// gobreaker's own open time runs on the monotonic clock; ours must not.
+func TestBreakerAgesOnTheWallClock(t *testing.T) {
+	b, g, c := newBreaker(resilience.BreakerConfig{})
+	b.Report(attempt(lift.Failed))
+	b.Report(attempt(lift.Failed))
+	c.freeze(time.Hour)
+	b.Report(attempt(lift.Failed))
+	if g.state != "closed" {
+		t.Error("failures of an hour ago count")
+	}
+	b.Report(attempt(lift.Failed))
+	b.Report(attempt(lift.Failed))
+	if g.state != "open" {
+		t.Error("three fresh failures did not open")
+	}
+}
+
+func TestBreakerJitterStaysInBounds(t *testing.T) {
+	for _, bits := range []uint64{0, 1 << 40, ^uint64(0)} {
+		g, c := &gate{}, newClock()
+		b := resilience.NewBreaker(resilience.BreakerConfig{}, g, c.now, func() uint64 { return bits })
+		for range 3 {
+			b.Report(attempt(lift.Failed))
+		}
+		if d := g.until.Sub(c.at.Wall); d < time.Second || d > 1500*time.Millisecond {
+			t.Errorf("open for %v, want 1s to 1.5s", d)
+		}
+	}
+}
+
+func ExampleBreaker() {
+	g := &gate{}
+	b := resilience.NewBreaker(resilience.BreakerConfig{Consecutive: 2}, g, lift.Now, noJitter)
+	b.Report(attempt(lift.Failed))
+	b.Report(attempt(lift.Failed))
+	fmt.Println(g.state)
+	b.Report(probe(lift.OK))
+	fmt.Println(g.state)
+	// Output:
+	// open
+	// closed
+}
+
+func BenchmarkBreakerHealthy(b *testing.B) {
+	br, _, _ := newBreaker(resilience.BreakerConfig{})
+	a := attempt(lift.OK)
+	b.ReportAllocs()
+	for b.Loop() {
+		br.Report(a)
+	}
+}
+
+func BenchmarkBreakerSuspect(b *testing.B) {
+	br := resilience.NewBreaker(resilience.BreakerConfig{Consecutive: 1 << 30, MinCalls: 1 << 30}, &gate{}, lift.Now, noJitter)
+	a := attempt(lift.OK)
+	br.Report(attempt(lift.Failed))
+	b.ReportAllocs()
+	for b.Loop() {
+		br.Report(a)
+	}
+}

@@ -1,0 +1,77 @@
+package resilience
+
+import (
+	"sync"
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// budgetSpan is for how long the calls of a busy service add to what its retries
+// may save up (Finagle's RetryBudget ttl).
+const budgetSpan = 10 * time.Second
+
+// Budget keeps a service's retries to a share of its calls, so that retries
+// cannot multiply an overload. It is one value that all who send a call again
+// share. A retry is paid for when it is decided, before its back-off, so that
+// waiting retries cannot burst later. Safe for concurrent use.
+type Budget struct {
+	cfg BudgetConfig
+	now func() lift.Instant
+
+	mu     sync.Mutex
+	tokens float64
+	filled lift.Instant // up to when the floor has been paid in
+	span   lift.Instant // start of the running span
+	calls  [2]float64   // in the running span and the one before
+}
+
+// NewBudget returns a budget that starts with its burst saved up.
+func NewBudget(cfg BudgetConfig, now func() lift.Instant) *Budget {
+	cfg = cfg.WithDefaults()
+	at := now()
+	return &Budget{cfg: cfg, now: now, tokens: cfg.Burst, filled: at, span: at}
+}
+
+// Deposit pays in for one call.
+func (b *Budget) Deposit(at lift.Instant) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance(at)
+	b.calls[0]++
+	b.tokens = min(b.tokens+b.cfg.Ratio, b.capacity())
+}
+
+// Withdraw takes out one retry and reports whether there was one.
+func (b *Budget) Withdraw() bool {
+	at := b.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance(at)
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
+
+// capacity is the burst, or what 10 s of the service's calls pay for.
+func (b *Budget) capacity() float64 {
+	return max(b.cfg.Burst, b.cfg.Ratio*max(b.calls[0], b.calls[1]))
+}
+
+// advance pays in the floor for the wall time gone by, and moves the spans on.
+func (b *Budget) advance(at lift.Instant) {
+	if gone := at.Since(b.span); gone >= budgetSpan {
+		b.calls[1] = b.calls[0]
+		if gone >= 2*budgetSpan {
+			b.calls[1] = 0
+		}
+		b.calls[0], b.span = 0, at
+	}
+	gone := at.Since(b.filled)
+	if gone > 0 || at.Wall.Before(b.filled.Wall) { // a clock that was set back starts anew
+		b.filled = at
+	}
+	b.tokens = min(b.tokens+gone.Seconds()*b.cfg.FloorPerSecond, b.capacity())
+}

@@ -1,0 +1,88 @@
+// Package resilience answers what happens if a call fails: deadline, attempt
+// timeout, retry under a budget, breaker, and the one judgement that all of
+// them read.
+package resilience
+
+import "time"
+
+// RetryConfig says when a call is sent again. A zero field means its default.
+type RetryConfig struct {
+	// Attempts is how often a call is sent at most, the first time included
+	// (hedges will count too). Default 3; 1 switches retries off.
+	Attempts int
+	// Backoff is the base of the full jitter between attempts: before attempt
+	// n+1 a call waits a random time in [0, Backoff*(2^n - 1)). Default 25 ms
+	// (Envoy's).
+	Backoff time.Duration
+	// BackoffMax caps that time. Default 250 ms (Envoy's).
+	BackoffMax time.Duration
+	Budget     BudgetConfig
+}
+
+// BudgetConfig limits retries to a share of a service's calls. A zero field
+// means its default.
+type BudgetConfig struct {
+	// Ratio is how many retries each call pays for. Default 0.2 (linkerd's and
+	// Finagle's 20 %).
+	Ratio float64
+	// FloorPerSecond is how many retries a second are paid for without calls.
+	// Default 0.2: an environment that sends one call a second still gets them.
+	FloorPerSecond float64
+	// Burst is how many retries can be saved up at least; a busy service can
+	// save what 10 s of its calls pay for. Default 10.
+	Burst float64
+}
+
+// BreakerConfig says when an endpoint is taken out, and for how long. A zero
+// field means its default.
+type BreakerConfig struct {
+	// Consecutive failures that open. Default 3: a single environment sends few
+	// calls, and another endpoint can serve meanwhile.
+	Consecutive int
+	// FailureRatio of the calls in Window that opens, from MinCalls on. Default
+	// 0.5 and 5 (Finagle opens below a success rate of 0.8 at the same 5; half
+	// is kinder to an endpoint that fails one kind of request).
+	FailureRatio float64
+	MinCalls     int
+	// Window over which failures are counted. Default 30 s (Finagle's).
+	Window time.Duration
+	// OpenFor is how long an endpoint stays open the first time; it doubles each
+	// time its probe fails, with jitter, up to OpenForMax. Defaults 1 s and 60 s
+	// (linkerd's penalties).
+	OpenFor, OpenForMax time.Duration
+}
+
+// WithDefaults returns c with its zero fields set to their defaults.
+func (c RetryConfig) WithDefaults() RetryConfig {
+	set(&c.Attempts, 3)
+	set(&c.Backoff, 25*time.Millisecond)
+	set(&c.BackoffMax, 250*time.Millisecond)
+	c.Budget = c.Budget.WithDefaults()
+	return c
+}
+
+// WithDefaults returns c with its zero fields set to their defaults.
+func (c BudgetConfig) WithDefaults() BudgetConfig {
+	set(&c.Ratio, 0.2)
+	set(&c.FloorPerSecond, 0.2)
+	set(&c.Burst, 10)
+	return c
+}
+
+// WithDefaults returns c with its zero fields set to their defaults.
+func (c BreakerConfig) WithDefaults() BreakerConfig {
+	set(&c.Consecutive, 3)
+	set(&c.FailureRatio, 0.5)
+	set(&c.MinCalls, 5)
+	set(&c.Window, 30*time.Second)
+	set(&c.OpenFor, time.Second)
+	set(&c.OpenForMax, 60*time.Second)
+	return c
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,62 @@
+package resilience
+
+import (
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// Deadline says by when a call has to be over: the earlier of the service's
+// timeout (or the call's own in its place) and the deadline that the call came
+// with. A call that came with none is kept inside the current invocation, if
+// invocation (nil for none) knows one that is not past; a past one neither
+// shortens nor refuses a call, for the news of an invocation may come after its
+// first call. A call whose own deadline has passed is refused, unsent.
+func Deadline(timeout time.Duration, now func() lift.Instant, invocation func() time.Time) lift.Policy {
+	return func(next lift.Caller) lift.Caller {
+		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+			own := c.Deadline
+			if own.IsZero() && invocation != nil {
+				if end := invocation(); end.After(c.Began.Wall) {
+					c.Deadline = end.Add(-InvocationMargin(end.Sub(c.Began.Wall)))
+				}
+			}
+			limit := timeout
+			if c.Timeout > 0 {
+				limit = c.Timeout
+			}
+			if limit > 0 {
+				if end := c.Began.Wall.Add(limit); c.Deadline.IsZero() || end.Before(c.Deadline) {
+					c.Deadline = end
+				}
+			}
+			if left, limited := c.Remaining(now()); limited && left <= 0 {
+				return nil, lift.Errorf(c, lift.DeadlineExceeded, "the call's deadline passed %s before it was made; give it more time, or make it sooner", -left.Round(time.Millisecond))
+			}
+			return next.Call(c)
+		})
+	}
+}
+
+// InvocationMargin is how much earlier than the invocation's end a call ends, so
+// that the function can still answer: a tenth of what is left, 50 ms at most.
+func InvocationMargin(left time.Duration) time.Duration {
+	return min(left/10, 50*time.Millisecond)
+}
+
+// AttemptTimeout limits one attempt: by timeout, and by the call's deadline
+// where that is nearer. The attempt's connection enforces it.
+func AttemptTimeout(timeout time.Duration) lift.Policy {
+	return func(next lift.Caller) lift.Caller {
+		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+			a := c.Current()
+			a.Timeout, a.Deadline = timeout, c.Deadline
+			if timeout > 0 {
+				if end := a.Began.Wall.Add(timeout); a.Deadline.IsZero() || end.Before(a.Deadline) {
+					a.Deadline = end
+				}
+			}
+			return next.Call(c)
+		})
+	}
+}

@@ -1,0 +1,135 @@
+package resilience_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/resilience"
+)
+
+func TestDeadline(t *testing.T) {
+	c := newClock()
+	at := func(d time.Duration) time.Time { return c.at.Wall.Add(d) }
+	for _, tt := range []struct {
+		name       string
+		own        time.Duration // 0: none
+		timeout    time.Duration // the call's own
+		invocation time.Duration // 0: none
+		want       time.Duration
+		refused    bool
+	}{
+		{name: "the service's", want: 2 * time.Second},
+		{name: "the call's own", own: time.Second, want: time.Second},
+		{name: "a later own one does not lengthen", own: time.Minute, want: 2 * time.Second},
+		{name: "unless the call says how long", own: time.Minute, timeout: 5 * time.Second, want: 5 * time.Second},
+		{name: "the invocation's, with time to answer", invocation: time.Second, want: 950 * time.Millisecond},
+		{name: "a short invocation's", invocation: 100 * time.Millisecond, want: 90 * time.Millisecond},
+		{name: "a stale invocation neither shortens nor refuses", invocation: -time.Minute, want: 2 * time.Second},
+		{name: "a stale invocation beside the call's own", own: time.Second, invocation: -time.Minute, want: time.Second},
+		{name: "the call's own beside the invocation's", own: 1500 * time.Millisecond, invocation: time.Second, want: 1500 * time.Millisecond},
+		{name: "one that has passed", own: -time.Second, refused: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got time.Time
+			base := lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+				got = c.Deadline
+				return &lift.Response{}, nil
+			})
+			invocation := func() time.Time {
+				if tt.invocation == 0 {
+					return time.Time{}
+				}
+				return at(tt.invocation)
+			}
+			call := &lift.Call{Began: c.at, Timeout: tt.timeout}
+			if tt.own != 0 {
+				call.Deadline = at(tt.own)
+			}
+			_, err := lift.Stack(base, resilience.Deadline(2*time.Second, c.now, invocation)).Call(call)
+			if tt.refused {
+				if !errors.Is(err, lift.DeadlineExceeded) || !got.IsZero() {
+					t.Fatalf("got %v, sent %v; want a refusal", err, !got.IsZero())
+				}
+				return
+			}
+			if err != nil || !got.Equal(at(tt.want)) {
+				t.Errorf("deadline in %v, %v; want %v", got.Sub(c.at.Wall), err, tt.want)
+			}
+		})
+	}
+}
+
+func TestAttemptTimeout(t *testing.T) {
+	c := newClock()
+	for _, tt := range []struct {
+		left time.Duration
+		want time.Duration
+		cut  bool
+	}{
+		{left: 2 * time.Second, want: time.Second},
+		{left: time.Second, want: time.Second},
+		{left: 300 * time.Millisecond, want: 300 * time.Millisecond, cut: true},
+	} {
+		call := &lift.Call{Deadline: c.at.Wall.Add(tt.left)}
+		call.Attempt().Began = c.at
+		base := lift.CallerFunc(func(*lift.Call) (*lift.Response, error) { return &lift.Response{}, nil })
+		_, _ = lift.Stack(base, resilience.AttemptTimeout(time.Second)).Call(call)
+		a := call.Current()
+		if got := a.Deadline.Sub(c.at.Wall); got != tt.want || a.Cut() != tt.cut {
+			t.Errorf("%v left: cut in %v (by the call: %v), want %v, %v", tt.left, got, a.Cut(), tt.want, tt.cut)
+		}
+	}
+}
+
+func TestClassify(t *testing.T) {
+	fail := func(code lift.Code) error { return &lift.Error{Code: code} }
+	for _, tt := range []struct {
+		name   string
+		status int
+		err    error
+		ran    time.Duration // both clocks
+		froze  time.Duration // the wall clock alone
+		left   time.Duration // of the call when the attempt began; 0: no deadline
+		want   lift.Outcome
+	}{
+		{name: "200", status: 200, want: lift.OK},
+		{name: "304", status: 304, want: lift.OK},
+		{name: "404", status: 404, want: lift.CallerFault},
+		{name: "429", status: 429, want: lift.Overloaded},
+		{name: "500", status: 500, want: lift.Failed},
+		{name: "501", status: 501, want: lift.CallerFault},
+		{name: "503", status: 503, want: lift.Overloaded},
+		{name: "504", status: 504, want: lift.Failed},
+		{name: "reset", err: fail(lift.Unavailable), want: lift.Failed},
+		{name: "garbage", err: fail(lift.BadResponse), want: lift.Failed},
+		{name: "timeout", err: fail(lift.AttemptTimeout), ran: time.Second, want: lift.Failed},
+		{name: "the call's deadline", err: fail(lift.DeadlineExceeded), ran: 300 * time.Millisecond, left: 300 * time.Millisecond, want: lift.CutShort},
+		{name: "canceled", err: fail(lift.CallCanceled), want: lift.Canceled},
+		{name: "frozen, monotonic time stood still", err: fail(lift.Unavailable), froze: time.Minute, want: lift.Straddled},
+		{name: "frozen, monotonic time ran on", err: fail(lift.AttemptTimeout), ran: time.Minute, left: 2 * time.Second, want: lift.Straddled},
+		{name: "frozen but answered", status: 200, froze: time.Minute, want: lift.OK},
+		{name: "a bug of ours", err: fail(lift.Internal), want: lift.Canceled},
+		{name: "a bad request", err: fail(lift.InvalidCall), want: lift.CallerFault},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClock()
+			call := &lift.Call{Began: c.at}
+			if tt.left > 0 {
+				call.Deadline = c.at.Wall.Add(tt.left)
+			}
+			a := call.Attempt()
+			a.Began, a.Status, a.Timeout = c.at, tt.status, time.Second
+			a.Deadline = call.Deadline
+			if end := c.at.Wall.Add(time.Second); a.Deadline.IsZero() || end.Before(a.Deadline) {
+				a.Deadline = end
+			}
+			c.run(tt.ran)
+			c.freeze(tt.froze)
+			if got := resilience.Classify(call, a, c.at, tt.err); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package resilience_test
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// clock is two hands that a test moves apart.
+type clock struct{ at lift.Instant }
+
+func newClock() *clock {
+	return &clock{lift.Instant{Wall: time.Unix(1_800_000_000, 0), Mono: time.Hour}}
+}
+
+func (c *clock) now() lift.Instant { return c.at }
+
+func (c *clock) run(d time.Duration) {
+	c.at.Wall, c.at.Mono = c.at.Wall.Add(d), c.at.Mono+d
+}
+
+// freeze lets d pass of which monotonic time knows nothing.
+func (c *clock) freeze(d time.Duration) { c.at.Wall = c.at.Wall.Add(d) }
+
+// gate notes what a breaker does to it.
+type gate struct {
+	state string
+	until time.Time
+	log   []string
+}
+
+func (g *gate) Suspend(until time.Time, why string) {
+	g.state, g.until = "open", until
+	g.log = append(g.log, "open: "+why)
+}
+
+func (g *gate) Resume(why string) {
+	g.state = "closed"
+	g.log = append(g.log, "closed: "+why)
+}
+
+func (g *gate) ReturnProbe(why string) { g.log = append(g.log, "returned: "+why) }
+
+func attempt(o lift.Outcome) *lift.Attempt {
+	a := &lift.Attempt{Outcome: o, Reached: lift.Answered}
+	switch o {
+	case lift.OK:
+		a.Status = 200
+	case lift.Failed:
+		a.Status = 500
+	case lift.Overloaded:
+		a.Status = 503
+	}
+	return a
+}
+
+func probe(o lift.Outcome) *lift.Attempt {
+	a := attempt(o)
+	a.Probe = true
+	return a
+}
+
+// step is what a scripted endpoint does with one attempt.
+type step struct {
+	status  int
+	err     error
+	outcome lift.Outcome
+	reached lift.Reached
+	takes   time.Duration
+	stream  bool
+}
+
+// script answers one attempt after the other; the last step repeats.
+type script struct {
+	steps []step
+	seen  int
+}
+
+var errNobody = errors.New("nobody left")
+
+func (s *script) Call(c *lift.Call) (*lift.Response, error) {
+	st := s.steps[min(s.seen, len(s.steps)-1)]
+	if st.err != nil && errors.Is(st.err, errNobody) {
+		return nil, lift.Errorf(c, lift.AllOpen, "%w", st.err)
+	}
+	s.seen++
+	a := c.Attempt()
+	a.Endpoint.Addr = fmt.Sprintf("10.0.0.%d:80", s.seen)
+	if st.takes > 0 {
+		time.Sleep(st.takes) // in a bubble
+	}
+	a.Status, a.Outcome, a.Reached = st.status, st.outcome, st.reached
+	if st.err != nil {
+		a.Err = st.err
+		return nil, lift.Errorf(c, lift.Unavailable, "%w", st.err)
+	}
+	return &lift.Response{Status: st.status, Body: lift.BytesBody([]byte(a.Endpoint.Addr))}, nil
+}

@@ -1,0 +1,65 @@
+package resilience
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/liftmesh/lift"
+)
+
+// Judge decides how an attempt ended, from what the attempt's record says and
+// the error it ended with, if it did. It is decided once, and everybody reads
+// it: breaker, balancer, retry, metrics.
+type Judge func(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.Outcome
+
+// Classify is the default [Judge]. A freeze inside the attempt excuses whatever
+// came of it; then the caller's giving up; then the call's own deadline; what is
+// left is the endpoint's.
+func Classify(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
+	if err == nil {
+		return byStatus(a.Status)
+	}
+	switch {
+	case straddled(a, now):
+		return lift.Straddled
+	case errors.Is(err, lift.CallCanceled) || c.Err() != nil:
+		return lift.Canceled
+	case errors.Is(err, lift.DeadlineExceeded) && a.Cut():
+		return lift.CutShort
+	case errors.Is(err, lift.InvalidCall) || errors.Is(err, lift.TooLarge):
+		return lift.CallerFault
+	case errors.Is(err, lift.Internal) || errors.Is(err, lift.Busy):
+		return lift.Canceled // ours, not the endpoint's
+	default:
+		return lift.Failed
+	}
+}
+
+// straddled reports whether a freeze lay inside the attempt: the clocks part, or
+// it outlived its limit by as much, which is how a freeze shows where monotonic
+// time ran on.
+func straddled(a *lift.Attempt, now lift.Instant) bool {
+	if now.Straddles(a.Began) {
+		return true
+	}
+	return !a.Deadline.IsZero() && now.Wall.Sub(a.Deadline) > lift.FreezeGap
+}
+
+func byStatus(status int) lift.Outcome {
+	switch {
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		return lift.Overloaded
+	case status == http.StatusNotImplemented, status == http.StatusHTTPVersionNotSupported:
+		return lift.CallerFault // a matter of the request: another endpoint would say the same
+	case status >= 500:
+		return lift.Failed
+	case status >= 400:
+		return lift.CallerFault
+	default:
+		return lift.OK
+	}
+}
+
+// Far is how many times its usual latency an endpoint may take before an attempt
+// that the call's own deadline cut counts against it.
+const Far = 10

@@ -1,0 +1,206 @@
+package resilience_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/resilience"
+)
+
+var (
+	fine     = step{status: 200, outcome: lift.OK, reached: lift.Answered}
+	sick     = step{status: 500, outcome: lift.Failed, reached: lift.Answered}
+	full     = step{status: 503, outcome: lift.Overloaded, reached: lift.Answered}
+	wrong    = step{status: 404, outcome: lift.CallerFault, reached: lift.Answered}
+	refused  = step{err: errors.New("refused"), outcome: lift.Failed}
+	lost     = step{err: errors.New("reset"), outcome: lift.Failed, reached: lift.MayHaveActed}
+	frozen   = step{err: errors.New("timeout"), outcome: lift.Straddled, reached: lift.MayHaveActed}
+	cutShort = step{err: errors.New("deadline"), outcome: lift.CutShort, reached: lift.MayHaveActed}
+	gone     = step{err: errNobody}
+)
+
+func big() uint64 { return ^uint64(0) >> 1 }
+
+func retried(cfg resilience.RetryConfig, s *script) lift.Caller {
+	return lift.Stack(s, resilience.Retry(cfg, resilience.NewBudget(cfg.Budget, lift.Now), lift.Now, big))
+}
+
+func TestRetry(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		method string
+		steps  []step
+		status int // 0: an error
+		tries  int
+	}{
+		{"well at once", "GET", []step{fine}, 200, 1},
+		{"second endpoint", "GET", []step{lost, fine}, 200, 2},
+		{"third endpoint", "GET", []step{sick, full, fine}, 200, 3},
+		{"three is the most", "GET", []step{sick, sick, sick, fine}, 500, 3},
+		{"a POST that reached nobody", "POST", []step{refused, fine}, 200, 2},
+		{"a POST that may have acted", "POST", []step{lost, fine}, 0, 1},
+		{"a POST that was answered", "POST", []step{full, fine}, 503, 1},
+		{"the caller's fault", "GET", []step{wrong, fine}, 404, 1},
+		{"after a freeze", "GET", []step{frozen, fine}, 200, 2},
+		{"a POST after a freeze", "POST", []step{frozen, fine}, 0, 1},
+		{"no time left", "GET", []step{cutShort, fine}, 0, 1},
+		{"nowhere to go", "GET", []step{gone}, 0, 0},
+		{"nowhere else to go", "GET", []step{full, gone}, 503, 1},
+		{"nowhere else to go after an error", "GET", []step{lost, gone}, 0, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{steps: tt.steps}
+				c := &lift.Call{Method: tt.method, Began: lift.Now()}
+				resp, err := retried(resilience.RetryConfig{}, s).Call(c)
+				if s.seen != tt.tries || len(c.Attempts) != tt.tries {
+					t.Errorf("%d attempts, want %d", s.seen, tt.tries)
+				}
+				if tt.status == 0 && err == nil || tt.status != 0 && (err != nil || resp.Status != tt.status) {
+					t.Errorf("got %+v, %v", resp, err)
+				}
+			})
+		})
+	}
+}
+
+func TestRetryWaitsWithFullJitter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		_, _ = retried(resilience.RetryConfig{}, &script{steps: []step{sick}}).Call(&lift.Call{Began: lift.Now()})
+		// The random bits are one short of a full turn: nearly [0,25) and [0,75) ms in full, modulo.
+		if d := time.Since(start); d >= 100*time.Millisecond || d == 0 {
+			t.Errorf("waited %v, want less than 100ms in all", d)
+		}
+		start = time.Now()
+		_, _ = retried(resilience.RetryConfig{}, &script{steps: []step{refused}}).Call(&lift.Call{Began: lift.Now()})
+		if d := time.Since(start); d != 0 {
+			t.Errorf("waited %v though nobody was reached", d)
+		}
+	})
+}
+
+func TestRetryStaysInsideTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := sick
+		slow.takes = 40 * time.Millisecond
+		s := &script{steps: []step{slow}}
+		c := &lift.Call{Began: lift.Now(), Deadline: time.Now().Add(40 * time.Millisecond)}
+		if _, err := retried(resilience.RetryConfig{}, s).Call(c); err != nil || s.seen != 1 {
+			t.Errorf("%d attempts, %v; the deadline leaves time for one", s.seen, err)
+		}
+	})
+}
+
+func TestRetryEndsWhenTheCallerGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: []step{sick}}
+		c := &lift.Call{Began: lift.Now()}
+		cfg := resilience.RetryConfig{Backoff: time.Hour, BackoffMax: time.Hour}
+		time.AfterFunc(time.Second, func() { c.Cancel(nil) })
+		start := time.Now()
+		_, _ = retried(cfg, s).Call(c)
+		if s.seen != 1 || time.Since(start) != time.Second {
+			t.Errorf("%d attempts in %v, want one and an end at the cancel", s.seen, time.Since(start))
+		}
+	})
+}
+
+func TestRetryNotOnceTheBodyIsSpilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := lift.StreamBody(io.NopCloser(strings.NewReader("too long")), -1, 4)
+		r, err := body.Reader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+		s := &script{steps: []step{refused, fine}}
+		if _, err := retried(resilience.RetryConfig{}, s).Call(&lift.Call{Body: body, Began: lift.Now()}); err == nil {
+			t.Error("a request whose body is gone was sent again")
+		}
+	})
+}
+
+func TestBudgetBoundsRetries(t *testing.T) {
+	c := newClock()
+	b := resilience.NewBudget(resilience.BudgetConfig{}, c.now)
+	retries := func(calls int) (n int) {
+		for range calls {
+			b.Deposit(c.at)
+			if b.Withdraw() {
+				n++
+			}
+			c.run(time.Millisecond)
+		}
+		return n
+	}
+	if n := retries(1000); n < 205 || n > 215 {
+		t.Errorf("%d retries for 1000 calls, want the burst of 10 and a fifth", n)
+	}
+	c.freeze(time.Hour)
+	saved := 0
+	for b.Withdraw() {
+		saved++
+	}
+	if saved != 10 {
+		t.Errorf("%d retries saved up over an hour, want the burst of 10", saved)
+	}
+	c.run(5 * time.Second)
+	if !b.Withdraw() || b.Withdraw() {
+		t.Error("5 s of floor should pay for exactly one retry")
+	}
+}
+
+func TestBudgetOfABusyServiceSavesMore(t *testing.T) {
+	c := newClock()
+	b := resilience.NewBudget(resilience.BudgetConfig{}, c.now)
+	for range 10_000 {
+		b.Deposit(c.at)
+		c.run(time.Millisecond)
+	}
+	n := 0
+	for b.Withdraw() {
+		n++
+	}
+	if n < 1500 || n > 2100 {
+		t.Errorf("%d retries at once at 1,000 calls/s, want about what 10 s of calls pay for", n)
+	}
+}
+
+func TestBudgetClockSetBack(t *testing.T) {
+	c := newClock()
+	b := resilience.NewBudget(resilience.BudgetConfig{}, c.now)
+	for b.Withdraw() { //nolint:revive // emptied
+	}
+	c.freeze(-time.Hour)
+	if b.Withdraw() {
+		t.Error("a clock that was set back paid in")
+	}
+	c.run(6 * time.Second)
+	if !b.Withdraw() {
+		t.Error("the floor is not paid after the clock was set back")
+	}
+}
+
+func BenchmarkRetryWell(b *testing.B) {
+	ok := &lift.Response{Status: 200}
+	base := lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		c.Attempt().Outcome = lift.OK
+		return ok, nil
+	})
+	budget := resilience.NewBudget(resilience.BudgetConfig{}, lift.Now)
+	caller := lift.Stack(base, resilience.Retry(resilience.RetryConfig{}, budget, lift.Now, big))
+	b.ReportAllocs()
+	c := &lift.Call{Began: lift.Now()}
+	for b.Loop() {
+		c.Attempts = c.Attempts[:0]
+		_, _ = caller.Call(c)
+	}
+}

@@ -1,0 +1,49 @@
+// Package transport is how to get to an endpoint: HTTP/1.1 over warm pools that
+// survive the freezing of a Lambda environment.
+package transport
+
+import "time"
+
+// Config says how to reach the endpoints of one service. A zero field means its
+// default; see [Config.WithDefaults].
+type Config struct {
+	// ConnectTimeout limits one TCP connect. Default 1 s (linkerd2-proxy's).
+	ConnectTimeout time.Duration
+	// SafeIdle is the idle age up to which a connection is trusted unasked.
+	// Default 3 s: below the 4 to 5 s after which common servers hang up
+	// (linkerd2-proxy's outbound HTTP/1 pool idle; Node closes after 5 s).
+	SafeIdle time.Duration
+	// MaxIdle is the idle age beyond which a connection is closed, not used.
+	// Default 55 s: below the 60 s of ALB and VPC Lattice.
+	MaxIdle time.Duration
+	// MaxConnections to one endpoint; a call beyond that waits for one, under
+	// its deadline. Default 64.
+	MaxConnections int
+	// MaxIdleConnections kept to one endpoint. Default 16.
+	MaxIdleConnections int
+	// MaxHeader is the largest response header in bytes. Default 64 KiB.
+	MaxHeader int
+	// Whole is the largest response of declared length, in bytes, that is read
+	// whole, within the attempt, before its head is handed on, so that half an
+	// answer can be tried again elsewhere. Default 64 KiB.
+	Whole int
+}
+
+// WithDefaults returns c with its zero fields set to their defaults.
+func (c Config) WithDefaults() Config {
+	set(&c.ConnectTimeout, time.Second)
+	set(&c.SafeIdle, 3*time.Second)
+	set(&c.MaxIdle, 55*time.Second)
+	set(&c.MaxConnections, 64)
+	set(&c.MaxIdleConnections, 16)
+	set(&c.MaxHeader, 64<<10)
+	set(&c.Whole, 64<<10)
+	return c
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
