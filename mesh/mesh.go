@@ -20,6 +20,9 @@ type Options struct {
 	// Services that can be called. Two of one name are a mistake of the caller's;
 	// the last one stands.
 	Services []ServiceConfig
+	// Broken, if not nil, is what is wrong with the whole configuration: every
+	// call fails with it, whatever its service.
+	Broken error
 	// Now reads the clocks. Default [lift.Now].
 	Now func() lift.Instant
 	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
@@ -42,6 +45,7 @@ type Options struct {
 type Mesh struct {
 	services map[string]*Service
 	names    []string
+	broken   error
 	now      func() lift.Instant
 
 	invocations atomic.Int64
@@ -54,7 +58,7 @@ type Mesh struct {
 func New(o Options) *Mesh {
 	o = o.withDefaults()
 	ctx, stop := context.WithCancel(context.Background())
-	m := &Mesh{services: make(map[string]*Service, len(o.Services)), now: o.Now, stop: stop}
+	m := &Mesh{services: make(map[string]*Service, len(o.Services)), broken: o.Broken, now: o.Now, stop: stop}
 	slots := transport.NewSlots(0, 0)
 	for _, cfg := range o.Services {
 		s := newService(cfg, &o, slots, &m.invocations)
@@ -92,6 +96,9 @@ func (m *Mesh) Service(name string) *Service { return m.services[name] }
 // Call implements [lift.Caller]: it sends the call down its service's stack.
 func (m *Mesh) Call(c *lift.Call) (*lift.Response, error) {
 	c.Began = m.now()
+	if m.broken != nil {
+		return nil, lift.Errorf(c, lift.Misconfigured, "%w", m.broken)
+	}
 	s := m.services[c.Service]
 	if s == nil {
 		return nil, m.unknown(c)
