@@ -216,7 +216,7 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (r *bodyReader) read(p []byte) (n int, err error, ended bool) { //nolint:revive,staticcheck // ended qualifies err
+func (r *bodyReader) read(p []byte) (n int, err error, ended bool) { //nolint:revive // ended qualifies err
 	b := r.body
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -2,6 +2,7 @@ package lift
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -137,7 +138,7 @@ func (c *Call) End() {
 	holds := c.holds
 	c.holds, c.ended = nil, true
 	c.mu.Unlock()
-	for i := len(holds) - 1; i >= 0; i-- {
-		holds[i]()
+	for _, giveBack := range slices.Backward(holds) {
+		giveBack()
 	}
 }

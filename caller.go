@@ -1,5 +1,7 @@
 package lift
 
+import "slices"
+
 // Caller takes a call and answers it.
 //
 // Call returns at the response's head; the call is over when the response's
@@ -23,9 +25,9 @@ type Policy func(next Caller) Caller
 // Stack puts policies around base. The first is the outermost; nil policies
 // vanish, so that a step that a service does not use costs nothing.
 func Stack(base Caller, policies ...Policy) Caller {
-	for i := len(policies) - 1; i >= 0; i-- {
-		if policies[i] != nil {
-			base = policies[i](base)
+	for _, p := range slices.Backward(policies) {
+		if p != nil {
+			base = p(base)
 		}
 	}
 	return base

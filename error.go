@@ -110,7 +110,7 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Is matches a [Code], and the context package's errors where they say the same.
 func (e *Error) Is(target error) bool {
-	if c, ok := target.(Code); ok { //nolint:errorlint // target is what was asked for, not a chain
+	if c, ok := target.(Code); ok {
 		return e.Code == c
 	}
 	switch target {
