@@ -69,7 +69,6 @@ type step struct {
 	outcome lift.Outcome
 	reached lift.Reached
 	takes   time.Duration
-	stream  bool
 }
 
 // script answers one attempt after the other; the last step repeats.

@@ -177,7 +177,7 @@ func TestBudgetOfABusyServiceSavesMore(t *testing.T) {
 func TestBudgetClockSetBack(t *testing.T) {
 	c := newClock()
 	b := resilience.NewBudget(resilience.BudgetConfig{}, c.now)
-	for b.Withdraw() { //nolint:revive // emptied
+	for b.Withdraw() {
 	}
 	c.freeze(-time.Hour)
 	if b.Withdraw() {

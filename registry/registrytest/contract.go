@@ -27,17 +27,17 @@ type Subject struct {
 // Limit is how long a real registry may take to tell of a change.
 const Limit = 10 * time.Second
 
-// Run checks the contract. make returns a new subject that tells of first under
+// Run checks the contract. build returns a new subject that tells of first under
 // the service name "orders".
-func Run(t *testing.T, make func(t *testing.T, first []lift.Endpoint) Subject) {
+func Run(t *testing.T, build func(t *testing.T, first []lift.Endpoint) Subject) {
 	t.Helper()
 	first := []lift.Endpoint{{ID: "a", Addr: "127.0.0.1:1"}, {ID: "b", Addr: "127.0.0.1:2", Weight: 2}}
 	t.Run("complete set at once", func(t *testing.T) {
-		w := watch(t, make(t, first).Registry)
+		w := watch(t, build(t, first).Registry)
 		w.wantSet(t, first)
 	})
 	t.Run("ends with its context", func(t *testing.T) {
-		w := watch(t, make(t, first).Registry)
+		w := watch(t, build(t, first).Registry)
 		w.wantSet(t, first)
 		w.cancel()
 		w.wantEnd(t)
@@ -46,14 +46,14 @@ func Run(t *testing.T, make func(t *testing.T, first []lift.Endpoint) Subject) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		n := 0
-		for range make(t, first).Registry.Watch(ctx, "orders") {
+		for range build(t, first).Registry.Watch(ctx, "orders") {
 			if n++; n > 2 {
 				t.Fatal("the watch goes on after its context has ended")
 			}
 		}
 	})
 	t.Run("ends when the loop breaks", func(t *testing.T) {
-		for set, err := range make(t, first).Registry.Watch(t.Context(), "orders") {
+		for set, err := range build(t, first).Registry.Watch(t.Context(), "orders") {
 			if err != nil || len(set) != len(first) {
 				t.Fatalf("got %v, %v", set, err)
 			}
@@ -61,7 +61,7 @@ func Run(t *testing.T, make func(t *testing.T, first []lift.Endpoint) Subject) {
 		}
 	})
 	t.Run("the set belongs to the receiver", func(t *testing.T) {
-		r := make(t, first).Registry
+		r := build(t, first).Registry
 		for set := range r.Watch(t.Context(), "orders") {
 			set[0].Addr = "changed"
 			break
@@ -69,19 +69,19 @@ func Run(t *testing.T, make func(t *testing.T, first []lift.Endpoint) Subject) {
 		watch(t, r).wantSet(t, first)
 	})
 	t.Run("two watches at the same time", func(t *testing.T) {
-		r := make(t, first).Registry
+		r := build(t, first).Registry
 		a, b := watch(t, r), watch(t, r)
 		a.wantSet(t, first)
 		b.wantSet(t, first)
 	})
-	runMoving(t, first, make)
+	runMoving(t, first, build)
 }
 
-func runMoving(t *testing.T, first []lift.Endpoint, make func(t *testing.T, first []lift.Endpoint) Subject) {
+func runMoving(t *testing.T, first []lift.Endpoint, build func(t *testing.T, first []lift.Endpoint) Subject) {
 	t.Helper()
-	if make(t, first).Update != nil {
+	if build(t, first).Update != nil {
 		t.Run("full sets after a change, an empty one too", func(t *testing.T) {
-			s := make(t, first)
+			s := build(t, first)
 			w := watch(t, s.Registry)
 			w.wantSet(t, first)
 			s.Update(first[:1])
@@ -92,9 +92,9 @@ func runMoving(t *testing.T, first []lift.Endpoint, make func(t *testing.T, firs
 			w.wantSet(t, first)
 		})
 	}
-	if make(t, first).Fail != nil {
+	if build(t, first).Fail != nil {
 		t.Run("an error comes with a nil set and ends nothing", func(t *testing.T) {
-			s := make(t, first)
+			s := build(t, first)
 			w := watch(t, s.Registry)
 			w.wantSet(t, first)
 			s.Fail(errors.New("the source is gone"))

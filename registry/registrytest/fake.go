@@ -46,16 +46,16 @@ func (f *Fake) change(move func()) {
 }
 
 // look returns what is told now, its version, and a channel that closes when it changes.
-func (f *Fake) look() ([]lift.Endpoint, error, int, <-chan struct{}) { //nolint:revive // err is told, not returned
+func (f *Fake) look() (set []lift.Endpoint, version int, changed <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.changed == nil {
 		f.changed = make(chan struct{})
 	}
 	if f.err != nil {
-		return nil, f.err, f.version, f.changed
+		return nil, f.version, f.changed, f.err
 	}
-	return slices.Clone(f.set), nil, f.version, f.changed
+	return slices.Clone(f.set), f.version, f.changed, nil
 }
 
 // Watch implements registry.Registry.
@@ -63,7 +63,7 @@ func (f *Fake) Watch(ctx context.Context, _ string) iter.Seq2[[]lift.Endpoint, e
 	return func(yield func([]lift.Endpoint, error) bool) {
 		seen := 0
 		for {
-			set, err, version, changed := f.look()
+			set, version, changed, err := f.look()
 			if version > seen {
 				seen = version
 				if (set != nil || err != nil) && !yield(set, err) {

@@ -1,0 +1,9 @@
+//go:build !lifttest
+
+package main
+
+import "github.com/liftmesh/lift"
+
+// clock is what everything that ages reads. A test build has another, see
+// clock_lifttest.go.
+func clock() func() lift.Instant { return lift.Now }

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"sync"
+	"time"
+)
+
+// invocation is what is known of the current invocation. News of it comes from
+// two sides, in any order: the function's SDK tells its start and its end, the
+// Extensions API its start. Safe for concurrent use.
+type invocation struct {
+	mu   sync.Mutex
+	id   string
+	end  time.Time
+	done string // the invocation that ended last, whose late news is void
+}
+
+// started notes an invocation. end is its deadline, zero if unknown.
+func (i *invocation) started(id string, end time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if id == "" || id != i.done {
+		i.id, i.end = id, end
+	}
+}
+
+// ended notes that the invocation is over.
+func (i *invocation) ended(id string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.done = id
+	if i.id == id {
+		i.id, i.end = "", time.Time{}
+	}
+}
+
+// deadline is when the current invocation ends, zero if there is none.
+func (i *invocation) deadline() time.Time {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.end
+}

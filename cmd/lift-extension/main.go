@@ -1,0 +1,50 @@
+// Command lift-extension is Lift beside an application: an external extension
+// inside Lambda, a standalone sidecar anywhere else. It reads lift.yaml, builds
+// the data plane and serves it on a unix socket until it is told to end.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/liftmesh/lift/config"
+	"github.com/liftmesh/lift/extension"
+)
+
+func main() { os.Exit(run()) }
+
+// run is the whole life: config, build, run, drain.
+func run() int {
+	cfg, problems := configure()
+	log := newLog(cfg)
+	p := build(cfg, log)
+	if env, ok := extension.FromEnv(os.Getenv); ok {
+		return p.lambda(context.Background(), env, problems)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	return p.standalone(ctx, problems)
+}
+
+// configure finds and reads lift.yaml. The config is usable whatever the
+// problems.
+func configure() (*config.Config, config.Problems) {
+	path, err := config.Find(os.LookupEnv)
+	if err != nil {
+		return config.Missing(err, os.LookupEnv)
+	}
+	return config.Load(path, os.LookupEnv)
+}
+
+// newLog writes lines to standard output: CloudWatch's in Lambda, the
+// container's elsewhere.
+func newLog(cfg *config.Config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: cfg.Log.Level}
+	if cfg.Log.Format == "text" {
+		return slog.New(slog.NewTextHandler(os.Stdout, o))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stdout, o))
+}

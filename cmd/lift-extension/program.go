@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/config"
+	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/sidecar"
+)
+
+// program is what runs: the data plane and the socket in front of it.
+type program struct {
+	cfg        *config.Config
+	log        *slog.Logger
+	now        func() lift.Instant
+	invocation *invocation
+	mesh       *mesh.Mesh
+	sidecar    sidecar.Config
+}
+
+func build(cfg *config.Config, log *slog.Logger) *program {
+	p := &program{cfg: cfg, log: log, now: clock(), invocation: &invocation{}}
+	p.mesh = mesh.New(mesh.Options{
+		Services:   cfg.Services,
+		Broken:     cfg.Broken,
+		Now:        p.now,
+		Invocation: p.invocation.deadline,
+		Log:        log,
+		OnCall:     p.called,
+	})
+	p.sidecar = sidecar.Config{
+		Socket: cfg.Socket,
+		Mode:   cfg.SocketMode,
+		Group:  cfg.SocketGroup,
+		Limits: cfg.Limits,
+		Caller: p.mesh,
+		Log:    log,
+		Now:    p.now,
+		InvocationStart: func(i sidecar.Invocation) {
+			p.invocation.started(i.RequestID, i.Deadline)
+		},
+		InvocationDone: p.invocation.ended,
+	}
+	return p
+}
+
+// called logs one line a call at the level debug: what was decided and why.
+func (p *program) called(c *lift.Call, resp *lift.Response, err error) {
+	if !p.log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	args := []any{"service", c.Service, "method", c.Method, "took", p.now().Since(c.Began).Round(time.Microsecond).String()}
+	if resp != nil {
+		args = append(args, "status", resp.Status)
+	}
+	if err != nil {
+		args = append(args, "error", err.Error())
+	}
+	for _, a := range c.Attempts {
+		args = append(args, "attempt", slog.GroupValue(
+			slog.String("endpoint", a.Endpoint.Addr), slog.String("why", a.Why), slog.String("outcome", a.Outcome.String()),
+			slog.Bool("fresh", a.Fresh), slog.String("took", a.Duration().Round(time.Microsecond).String())))
+	}
+	p.log.Debug("call", args...)
+}

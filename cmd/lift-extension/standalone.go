@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/liftmesh/lift/config"
+)
+
+// drainMax is for how long running calls may go on after the signal to end.
+const drainMax = 25 * time.Second
+
+// standalone is life beside a container: serve until SIGTERM, then let what
+// runs come to its end. A broken configuration is refused here, at once and
+// whole: whoever starts the process sees it, and nothing else depends on it yet.
+func (p *program) standalone(ctx context.Context, problems config.Problems) int {
+	defer p.mesh.Close()
+	if len(problems) > 0 {
+		p.log.Error("the configuration is broken; mend it and start again", "problems", problems.Error())
+		return 1
+	}
+	serving, err := p.listen(ctx)
+	if err != nil {
+		p.log.Error("cannot listen", "error", err.Error())
+		return 1
+	}
+	p.log.Info("serving", "socket", p.cfg.Socket, "services", p.mesh.Names())
+	select {
+	case <-ctx.Done():
+	case err := <-serving.failed:
+		p.log.Error("the socket failed", "error", err.Error())
+		return 1
+	}
+	p.log.Info("draining", "most", drainMax.String())
+	drain, cancel := context.WithTimeout(context.Background(), drainMax)
+	defer cancel()
+	serving.drain(drain)
+	return 0
+}

@@ -1,0 +1,120 @@
+// Command function is the demo's Lambda function. In each invocation it calls
+// the service "orders" by name through Lift, and the same instances, in turn,
+// through a plain http.Client, all at the same time.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/demo/report"
+	"github.com/liftmesh/lift/sdk"
+	liftlambda "github.com/liftmesh/lift/sdk/lambda"
+)
+
+func main() {
+	client, err := sdk.Dial("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	f := &function{lift: client, plain: &http.Client{}}
+	lambda.Start(liftlambda.Wrap(client, f.handle))
+}
+
+type function struct {
+	lift  *sdk.Client
+	plain *http.Client
+	turn  atomic.Int64
+}
+
+func (f *function) handle(ctx context.Context, order report.Order) ([]report.Call, error) {
+	timeout := time.Duration(order.Timeout) * time.Millisecond
+	calls := make([]report.Call, 0, 2*(order.Gets+order.Posts))
+	for range 2 {
+		for i := range order.Gets + order.Posts {
+			calls = append(calls, report.Call{Lift: len(calls) < order.Gets+order.Posts, Post: i >= order.Gets})
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range calls {
+		wg.Go(func() {
+			c := &calls[i]
+			ctx, cancel := context.WithTimeout(ctx, timeout)
+			defer cancel()
+			began := time.Now()
+			if c.Lift {
+				f.throughLift(ctx, c)
+			} else {
+				f.throughPlain(ctx, c, order.Plain)
+			}
+			c.Took = time.Since(began).Microseconds()
+		})
+	}
+	wg.Wait()
+	return calls, nil
+}
+
+type answer struct {
+	Instance string `json:"instance"`
+}
+
+func (f *function) throughLift(ctx context.Context, c *report.Call) {
+	var rec sdk.Record
+	var got answer
+	var err error
+	if c.Post {
+		got, err = sdk.Post[answer](ctx, f.lift, "orders", "/", struct{}{}, sdk.RecordIn(&rec))
+	} else {
+		got, err = sdk.Get[answer](ctx, f.lift, "orders", "/", sdk.RecordIn(&rec))
+	}
+	c.OK, c.Instance, c.Attempts = err == nil, got.Instance, len(rec.Attempts())
+	if err == nil {
+		return
+	}
+	c.Error = err.Error()
+	e, ok := errors.AsType[*lift.Error](err)
+	c.Reached = !ok || e.Reached != lift.NotReached // a status is an answer: somebody was reached
+}
+
+func (f *function) throughPlain(ctx context.Context, c *report.Call, addrs []string) {
+	method, body := http.MethodGet, ""
+	if c.Post {
+		method, body = http.MethodPost, "{}"
+	}
+	addr := addrs[int(f.turn.Add(1))%len(addrs)]
+	err := func() error {
+		req, err := http.NewRequestWithContext(ctx, method, "http://"+addr+"/", strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		resp, err := f.plain.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			return fmt.Errorf("status %d", resp.StatusCode)
+		}
+		var got answer
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+			return err
+		}
+		c.Instance = got.Instance
+		return nil
+	}()
+	c.OK = err == nil
+	if err != nil {
+		c.Error = err.Error()
+	}
+}

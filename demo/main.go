@@ -1,0 +1,110 @@
+// Command demo is Lift's main job on real parts: a function on a local Lambda
+// calls the service "orders" through lift-extension, while its instances are
+// killed, hung and broken and the environment is frozen and thawed. The same
+// calls are made by a plain http.Client beside it.
+//
+// It exits with 0 only if no call failed that Lift promises to save, and every
+// promised reaction was seen.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	keep := flag.Bool("keep", false, "leave everything running afterwards, to play with")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, *keep)
+	stop()
+	os.Exit(code)
+}
+
+func run(ctx context.Context, keep bool) int {
+	t := &tally{}
+	s := newScreen(os.Stdout, t)
+	fail := func(err error) int {
+		s.say("demo: %v", err)
+		return 1
+	}
+	dir, err := os.MkdirTemp("", "lift-demo-")
+	if err != nil {
+		return fail(err)
+	}
+	defer os.RemoveAll(dir)
+	s.say("  building lift-extension, the function and the service's instances ...")
+	b, err := compile(ctx, dir)
+	if err != nil {
+		return fail(err)
+	}
+	began := time.Now()
+	t.begin("start")
+	w, err := open(ctx, dir, b, t)
+	if err != nil {
+		return fail(err)
+	}
+	defer w.close()
+	if err := play(ctx, w, s); err != nil {
+		return fail(err)
+	}
+	if keep && ctx.Err() == nil {
+		w.tryThis(os.Stdout)
+		flow(ctx, w, s, 24*time.Hour)
+		return 0
+	}
+	w.close()
+	return conclude(s, w, time.Since(began))
+}
+
+// play goes through the story while invocations flow.
+func play(ctx context.Context, w *world, s *screen) error {
+	w.tally.phases = nil
+	for _, scene := range story {
+		w.tally.begin(scene.name)
+		s.draw()
+		if scene.move != nil {
+			if err := scene.move(ctx, w); err != nil {
+				return fmt.Errorf("%s: %w", scene.name, err)
+			}
+		}
+		flow(ctx, w, s, scene.last)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		s.finish()
+	}
+	return nil
+}
+
+// flow lets invocations flow for a while.
+func flow(ctx context.Context, w *world, s *screen, last time.Duration) {
+	end := time.Now().Add(last)
+	for time.Now().Before(end) && ctx.Err() == nil {
+		w.invoke(ctx)
+		s.draw()
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func conclude(s *screen, w *world, took time.Duration) int {
+	s.table()
+	missed := w.verdict()
+	if len(missed) == 0 {
+		s.say("\n  All calls that Lift promises to save were answered, and every endpoint was opened, probed, closed and used again (%s).", took.Round(time.Second))
+		return 0
+	}
+	s.say("\n  Not as promised:")
+	for _, m := range missed {
+		s.say("    %s", m)
+	}
+	return 1
+}

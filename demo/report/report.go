@@ -1,0 +1,33 @@
+// Package report is what the demo's function tells of the calls it made.
+package report
+
+import "time"
+
+// Order is one invocation's payload: what to call, and how often.
+type Order struct {
+	Gets    int      `json:"gets"`
+	Posts   int      `json:"posts"`
+	Plain   []string `json:"plain"` // addresses for the calls without Lift
+	Timeout int      `json:"timeout_ms"`
+}
+
+// Call is one call that was made.
+type Call struct {
+	Lift     bool   `json:"lift"` // else by a plain http.Client
+	Post     bool   `json:"post"`
+	OK       bool   `json:"ok"`
+	Instance string `json:"instance,omitempty"`
+	Took     int64  `json:"took_us"`
+	Attempts int    `json:"attempts,omitempty"`
+	// Reached is what Lift says of a failed call: an endpoint may have acted.
+	Reached bool   `json:"reached,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+// Promised reports whether Lift promises that such a call does not fail while
+// an instance is well: it can be sent again, for it is idempotent, or it
+// reached nobody.
+func (c Call) Promised() bool { return !c.Post || !c.Reached }
+
+// Duration is how long the call took.
+func (c Call) Duration() time.Duration { return time.Duration(c.Took) * time.Microsecond }

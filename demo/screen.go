@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+// screen shows the tally: one live picture on a terminal, plain lines elsewhere.
+type screen struct {
+	out  io.Writer
+	live bool
+	t    *tally
+	rows int // of the last picture
+}
+
+func newScreen(out *os.File, t *tally) *screen {
+	info, err := out.Stat()
+	live := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+	return &screen{out: out, live: live, t: t}
+}
+
+// say prints a line that stays.
+func (s *screen) say(format string, args ...any) {
+	s.erase()
+	fmt.Fprintf(s.out, format+"\n", args...)
+}
+
+func (s *screen) erase() {
+	if s.rows > 0 {
+		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.rows)
+		s.rows = 0
+	}
+}
+
+// draw shows the present state, in place of what it drew before.
+func (s *screen) draw() {
+	if !s.live {
+		return
+	}
+	picture := s.picture()
+	s.erase()
+	_, _ = io.WriteString(s.out, picture)
+	s.rows = strings.Count(picture, "\n")
+}
+
+func (s *screen) picture() string {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	var b strings.Builder
+	if len(s.t.phases) == 0 {
+		return ""
+	}
+	p := s.t.phases[len(s.t.phases)-1]
+	fmt.Fprintf(&b, "\n  %-9s %-24s %-10s %7s %9s  %s\n", "instance", "is", "Lift sees", "share", "p50", "why")
+	all := 0
+	for _, n := range p.served {
+		all += n
+	}
+	for _, v := range s.t.instances {
+		recent := score{took: v.took}
+		share := 0.0
+		if all > 0 {
+			share = float64(p.served[v.Name]) / float64(all)
+		}
+		fmt.Fprintf(&b, "  %-9s %-24s %-10s %6.0f%% %9s  %s\n", v.Name, v.Doing, paint(v.State), share*100,
+			short(recent.quantile(0.5)), clip(v.Why, 34))
+	}
+	fmt.Fprintf(&b, "\n  now: %s (%s)\n  %s\n", p.Name, time.Since(p.began).Round(100*time.Millisecond), line(p))
+	return b.String()
+}
+
+// finish prints the line that stays of the phase that has ended.
+func (s *screen) finish() {
+	s.t.mu.Lock()
+	p := s.t.phases[len(s.t.phases)-1]
+	text := line(p)
+	var shares []string
+	for _, v := range s.t.instances {
+		shares = append(shares, fmt.Sprintf("%s %d", v.Name, p.served[v.Name]))
+	}
+	s.t.mu.Unlock()
+	s.say("  %-38s %s   served: %s", p.Name, text, strings.Join(shares, " "))
+}
+
+// line is a phase in a few words. The caller holds the tally's lock.
+func line(p *phase) string {
+	part := func(lift bool) string {
+		get, post := p.score(lift, false), p.score(lift, true)
+		return fmt.Sprintf("GET %d/%d POST %d/%d failed", get.Failed, get.Sent, post.Failed, post.Sent)
+	}
+	return fmt.Sprintf("Lift: %-32s plain: %-32s", part(true), part(false))
+}
+
+// table is the end: the same calls with Lift and without.
+func (s *screen) table() {
+	s.say("\n  %-26s %14s %14s", "", "with Lift", "plain client")
+	row := func(name string, f func(lift bool) string) {
+		s.say("  %-26s %14s %14s", name, f(true), f(false))
+	}
+	for _, post := range []bool{false, true} {
+		method := map[bool]string{false: "GET", true: "POST"}[post]
+		row(method+" sent", func(l bool) string { t := s.t.total(l, post); return fmt.Sprint(t.Sent) })
+		row(method+" failed", func(l bool) string { t := s.t.total(l, post); return fmt.Sprint(t.Failed) })
+		row(method+" p50", func(l bool) string { t := s.t.total(l, post); return short(t.quantile(0.5)) })
+		row(method+" p99", func(l bool) string { t := s.t.total(l, post); return short(t.quantile(0.99)) })
+	}
+}
+
+func short(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "-"
+	case d < 10*time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	default:
+		return d.Round(time.Millisecond).String()
+	}
+}
+
+// paint colours a state, padded by hand since colours have no width.
+func paint(state string) string {
+	colour := map[string]string{"closed": "32", "open": "31", "half_open": "33"}[state]
+	return fmt.Sprintf("\x1b[%sm%-10s\x1b[0m", colour, state)
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n-3] + "..."
+}

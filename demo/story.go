@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// scene is one phase of the demo: an upheaval, and for how long calls flow after it.
+type scene struct {
+	name string
+	move func(context.Context, *world) error
+	last time.Duration
+}
+
+// The instances by what befalls them.
+const (
+	killed = iota
+	hung
+	sick
+)
+
+// story is the demo's course of events.
+var story = []scene{
+	{"all is well", nil, 3 * time.Second},
+	{"A is killed (SIGKILL)", (*world).kill, 4 * time.Second},
+	{"A is back", (*world).restart, 4 * time.Second},
+	{"B hangs (SIGSTOP)", (*world).hang, 5 * time.Second},
+	{"B goes on (SIGCONT)", (*world).unhang, 5 * time.Second},
+	{"C answers 503", (*world).sicken, 4 * time.Second},
+	{"C is well again", (*world).heal, 5 * time.Second},
+	{"frozen 4 s, idle connections closed", (*world).freeze, 4 * time.Second},
+}
+
+// Indices into story, for the reactions that are looked for.
+const (
+	phaseKilled = 1 + iota
+	phaseBack
+	phaseHung
+	phaseGoesOn
+	phaseSick
+	phaseWell
+	phaseThawed
+)
+
+func (w *world) kill(context.Context) error {
+	w.tally.doing(killed, "killed")
+	return w.instances[killed].signal(syscall.SIGKILL)
+}
+
+func (w *world) restart(ctx context.Context) error {
+	defer w.tally.doing(killed, "well")
+	return w.instances[killed].start(ctx)
+}
+
+func (w *world) hang(context.Context) error {
+	w.tally.doing(hung, "hung")
+	return w.instances[hung].signal(syscall.SIGSTOP)
+}
+
+func (w *world) unhang(context.Context) error {
+	w.tally.doing(hung, "well")
+	return w.instances[hung].signal(syscall.SIGCONT)
+}
+
+func (w *world) sicken(ctx context.Context) error {
+	w.tally.doing(sick, "answers 503")
+	return w.instances[sick].tell(ctx, "/status/503")
+}
+
+func (w *world) heal(ctx context.Context) error {
+	w.tally.doing(sick, "well")
+	return w.instances[sick].tell(ctx, "/status/200")
+}
+
+// freeze stops function and lift-extension, has every instance close its idle
+// connections meanwhile, and lets them go on after a while that is longer than
+// a connection is trusted.
+func (w *world) freeze(ctx context.Context) error {
+	if err := w.emulator.Freeze(); err != nil {
+		return err
+	}
+	for _, i := range w.instances {
+		if err := i.tell(ctx, "/close-idle"); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(4 * time.Second):
+	}
+	return w.thaw()
+}
+
+// verdict lists what was promised and did not come true.
+func (w *world) verdict() (missed []string) {
+	t := w.tally
+	expect := func(ok bool, format string, args ...any) {
+		if !ok {
+			missed = append(missed, fmt.Sprintf(format, args...))
+		}
+	}
+	for _, x := range []struct {
+		instance, bad, good int
+		name                string
+	}{{killed, phaseKilled, phaseBack, "A"}, {hung, phaseHung, phaseGoesOn, "B"}, {sick, phaseSick, phaseWell, "C"}} {
+		expect(t.saw(x.instance, "closed", "open", x.bad), "%s was never opened", x.name)
+		expect(t.saw(x.instance, "open", "half_open", x.bad), "%s was never probed", x.name)
+		expect(t.saw(x.instance, "half_open", "closed", x.good), "%s was never closed again", x.name)
+		expect(t.served(x.instance, x.good) > 0, "no traffic came back to %s", x.name)
+	}
+	for i, v := range []string{"A", "B", "C"} {
+		expect(t.served(i, phaseThawed) > 0, "%s served nothing after the thaw", v)
+	}
+	get, post := t.total(true, false), t.total(true, true)
+	expect(get.Sent > 0 && post.Sent > 0, "no calls were made")
+	expect(get.Broken+post.Broken == 0, "%d calls failed that Lift promises to save", get.Broken+post.Broken)
+	for _, l := range t.lost[:min(5, len(t.lost))] {
+		missed = append(missed, "  "+l)
+	}
+	expect(len(t.faults) == 0, "%d invocations failed: %v", len(t.faults), t.faults[:min(3, len(t.faults))])
+	return missed
+}
+
+// tryThis is what --keep prints.
+func (w *world) tryThis(out *os.File) {
+	fmt.Fprintf(out, `
+  Kept running; Ctrl-C ends it. Things to try in another terminal:
+
+    export LIFT_SOCKET=%s
+    go run ./cmd/lift call -v orders /
+    kill -STOP %d     # hang B, then call again; kill -CONT %d to let it go on
+    curl -X POST http://%s/status/503   # C answers 503; 200 makes it well
+    tail -f %s        # what lift-extension says
+`, w.socket, w.instances[hung].pid(), w.instances[hung].pid(), w.instances[sick].admin, w.logFile)
+}

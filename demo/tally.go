@@ -1,0 +1,175 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/liftmesh/lift/demo/report"
+)
+
+// score counts calls of one kind.
+type score struct {
+	Sent, Failed int
+	Broken       int // of the failed: those that Lift promises to save
+	took         []time.Duration
+}
+
+func (s *score) add(c report.Call) {
+	s.Sent++
+	s.took = append(s.took, c.Duration())
+	if !c.OK {
+		s.Failed++
+		if c.Lift && c.Promised() {
+			s.Broken++
+		}
+	}
+}
+
+// quantile of the calls' times, 0 without calls.
+func (s *score) quantile(q float64) time.Duration {
+	if len(s.took) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s.took))
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+// kind tells the four kinds of calls apart that the demo counts.
+type kind struct{ lift, post bool }
+
+// phase is one part of the demo and what came of it.
+type phase struct {
+	Name   string
+	scores map[kind]*score
+	served map[string]int // calls through Lift, by instance
+	began  time.Time
+}
+
+func (p *phase) score(lift, post bool) *score {
+	k := kind{lift, post}
+	if p.scores[k] == nil {
+		p.scores[k] = &score{}
+	}
+	return p.scores[k]
+}
+
+// instanceView is what the screen shows of an instance.
+type instanceView struct {
+	Name, Addr, Doing string
+	State             string // as lift-extension logs it
+	Why               string
+	took              []time.Duration // lately, through Lift
+}
+
+// tally is what has been seen so far. Safe for concurrent use.
+type tally struct {
+	mu        sync.Mutex
+	phases    []*phase
+	instances []*instanceView
+	changes   []change
+	lost      []string // calls that Lift promised and failed, for the reader
+	faults    []string // invocations that failed
+}
+
+// change is one change of an endpoint's state, as lift-extension logged it.
+type change struct {
+	Phase    int
+	Endpoint string `json:"endpoint"`
+	From     string `json:"from"`
+	To       string `json:"to"`
+	Why      string `json:"why"`
+	Message  string `json:"msg"`
+}
+
+func (t *tally) begin(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.phases = append(t.phases, &phase{Name: name, scores: map[kind]*score{}, served: map[string]int{}, began: time.Now()})
+}
+
+func (t *tally) doing(i int, what string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.instances[i].Doing = what
+}
+
+func (t *tally) calls(calls []report.Call) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.phases[len(t.phases)-1]
+	for _, c := range calls {
+		p.score(c.Lift, c.Post).add(c)
+		if !c.Lift {
+			continue
+		}
+		if !c.OK && c.Promised() {
+			t.lost = append(t.lost, fmt.Sprintf("%s: post=%v after %s: %s", p.Name, c.Post, c.Duration().Round(time.Millisecond), c.Error))
+		}
+		for _, v := range t.instances {
+			if c.OK && v.Name == c.Instance {
+				p.served[v.Name]++
+				v.took = append(v.took, c.Duration())
+				v.took = v.took[max(0, len(v.took)-50):]
+			}
+		}
+	}
+}
+
+func (t *tally) fault(what string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.faults = append(t.faults, t.phases[len(t.phases)-1].Name+": "+what)
+}
+
+// logged takes a line that lift-extension wrote.
+func (t *tally) logged(line string) {
+	var c change
+	if json.Unmarshal([]byte(line), &c) != nil || c.Message != "endpoint state" {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c.Phase = len(t.phases) - 1
+	t.changes = append(t.changes, c)
+	for _, v := range t.instances {
+		if v.Addr == c.Endpoint {
+			v.State, v.Why = c.To, c.Why
+		}
+	}
+}
+
+// saw reports whether an instance changed to state in or after a phase.
+func (t *tally) saw(instance int, from, to string, since int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, c := range t.changes {
+		if c.Phase >= since && c.Endpoint == t.instances[instance].Addr && c.From == from && c.To == to {
+			return true
+		}
+	}
+	return false
+}
+
+// served reports how many calls an instance answered in a phase.
+func (t *tally) served(instance, phase int) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.phases[phase].served[t.instances[instance].Name]
+}
+
+// total adds up the scores of one kind over all phases.
+func (t *tally) total(lift, post bool) (sum score) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.phases {
+		s := p.score(lift, post)
+		sum.Sent += s.Sent
+		sum.Failed += s.Failed
+		sum.Broken += s.Broken
+		sum.took = append(sum.took, s.took...)
+	}
+	return sum
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/liftmesh/lift/demo/report"
+	"github.com/liftmesh/lift/emulator"
+)
+
+// callTimeout is what each call may take, with Lift and without.
+const callTimeout = 1500 * time.Millisecond
+
+// config is the demo's lift.yaml; the endpoints follow.
+const config = `# The demo's configuration. Times are shorter than the defaults, so that a
+# minute shows everything.
+socket: %s
+log: {level: info, format: json}
+services:
+  orders:
+    from: static
+    timeout: 1500ms
+    attempt_timeout: 300ms
+    breaker: {open_for: 500ms..2s}
+    endpoints: [%s]
+`
+
+// world is everything that runs: the instances, and the environment of the
+// function and lift-extension.
+type world struct {
+	dir, socket, logFile string
+	log                  io.WriteCloser
+	instances            []*instance
+	emulator             *emulator.Emulator
+	tally                *tally
+}
+
+// binaries are the programs that the demo runs, built for it.
+type binaries struct{ extension, function, instance string }
+
+// compile builds the programs into dir.
+func compile(ctx context.Context, dir string) (binaries, error) {
+	b := binaries{filepath.Join(dir, "extensions", "lift"), filepath.Join(dir, "bootstrap"), filepath.Join(dir, "instance")}
+	for _, p := range []struct{ out, pkg string }{{b.extension, "./cmd/lift-extension"}, {b.function, "./demo/function"}, {b.instance, "./demo/instance"}} {
+		out, err := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", p.out, p.pkg).CombinedOutput()
+		if err != nil {
+			return b, fmt.Errorf("building %s: %w\n%s", p.pkg, err, out)
+		}
+	}
+	return b, nil
+}
+
+// open starts the instances and the environment.
+func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err error) {
+	w = &world{dir: dir, socket: filepath.Join(dir, "lift.sock"), logFile: filepath.Join(dir, "lift.log"), tally: t}
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if w.log, err = os.Create(w.logFile); err != nil {
+		return w, err
+	}
+	var addrs []string
+	for _, name := range []string{"A", "B", "C"} {
+		i, err := newInstance(ctx, b.instance, name)
+		if err != nil {
+			return w, err
+		}
+		w.instances = append(w.instances, i)
+		addrs = append(addrs, i.addr)
+		t.instances = append(t.instances, &instanceView{Name: name, Addr: i.addr, Doing: "well", State: "closed"})
+	}
+	file := filepath.Join(dir, "lift.yaml")
+	text := fmt.Sprintf(config, w.socket, `"`+strings.Join(addrs, `", "`)+`"`)
+	if err = os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return w, err
+	}
+	w.emulator, err = emulator.Start(ctx, emulator.Config{
+		Function:   b.function,
+		Extensions: filepath.Dir(b.extension),
+		Env:        map[string]string{"LIFT_CONFIG": file, "LIFT_SOCKET": w.socket},
+		Timeout:    10 * time.Second,
+		Log:        w.logged,
+	})
+	return w, err
+}
+
+// logged takes every line that the processes and the platform write.
+func (w *world) logged(source, line string) {
+	_, _ = fmt.Fprintf(w.log, "%s: %s\n", source, line)
+	if strings.HasPrefix(source, "extension") {
+		w.tally.logged(line)
+	}
+}
+
+// invoke runs one invocation and counts what its calls came to.
+func (w *world) invoke(ctx context.Context) {
+	order := report.Order{Gets: 4, Posts: 2, Timeout: int(callTimeout.Milliseconds())}
+	for _, i := range w.instances {
+		order.Plain = append(order.Plain, i.addr)
+	}
+	payload, err := json.Marshal(order)
+	if err != nil {
+		w.tally.fault(err.Error())
+		return
+	}
+	res, err := w.emulator.Invoke(ctx, payload)
+	var calls []report.Call
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		w.tally.fault(err.Error())
+	case res.FunctionError != "":
+		w.tally.fault(res.FunctionError + " " + string(res.Payload))
+	case json.Unmarshal(res.Payload, &calls) != nil:
+		w.tally.fault("the function answered " + string(res.Payload))
+	default:
+		w.tally.calls(calls)
+	}
+}
+
+func (w *world) thaw() error {
+	return w.emulator.Thaw(emulator.Gap{})
+}
+
+// close ends everything, the environment first, and leaves nothing running.
+func (w *world) close() {
+	if w.emulator != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = w.emulator.Shutdown(ctx, "")
+	}
+	for _, i := range w.instances {
+		i.stop()
+	}
+	if w.log != nil {
+		_ = w.log.Close()
+	}
+}
+
+// instance is one process of the service.
+type instance struct {
+	program, name, addr, admin string
+	cmd                        *exec.Cmd
+}
+
+func newInstance(ctx context.Context, program, name string) (*instance, error) {
+	i := &instance{program: program, name: name}
+	var err error
+	if i.addr, err = freeAddr(); err != nil {
+		return nil, err
+	}
+	if i.admin, err = freeAddr(); err != nil {
+		return nil, err
+	}
+	return i, i.start(ctx)
+}
+
+// start starts the process and waits until it answers.
+func (i *instance) start(ctx context.Context) error {
+	i.stop()
+	i.cmd = exec.Command(i.program, "-id", i.name, "-listen", i.addr, "-admin", i.admin) //nolint:gosec,noctx // our own program; it must outlive the start
+	i.cmd.Stderr = os.Stderr
+	i.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the demo's, not theirs
+	if err := i.cmd.Start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for i.tell(ctx, "/status/200") != nil || !i.listening() {
+		if ctx.Err() != nil {
+			return fmt.Errorf("instance %s does not answer on %s", i.name, i.addr)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil
+}
+
+func (i *instance) listening() bool {
+	c, err := net.Dial("tcp", i.addr)
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
+}
+
+// tell tells the process how to behave.
+func (i *instance) tell(ctx context.Context, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+i.admin+path, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("instance %s: %s answered %s", i.name, path, resp.Status)
+	}
+	return nil
+}
+
+func (i *instance) signal(s syscall.Signal) error { return i.cmd.Process.Signal(s) }
+
+func (i *instance) pid() int {
+	if i.cmd == nil {
+		return 0
+	}
+	return i.cmd.Process.Pid
+}
+
+func (i *instance) stop() {
+	if i.cmd == nil {
+		return
+	}
+	_ = i.cmd.Process.Kill() // ends a stopped process too
+	_ = i.cmd.Wait()
+	i.cmd = nil
+}
+
+// freeAddr finds a free port. It stays the instance's when that is killed, so
+// that it can come back where it was.
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), errors.Join(l.Close())
+}
