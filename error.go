@@ -135,12 +135,41 @@ func CodeOf(err error) Code {
 // furthest that any attempt reached.
 func Errorf(c *Call, code Code, format string, args ...any) *Error {
 	e := &Error{Code: code, Service: c.Service, Err: fmt.Errorf(format, args...)}
-	if n := len(c.Attempts); n > 0 {
-		e.Attempts = append([]Attempt(nil), c.Attempts...)
-		e.Endpoint = c.Attempts[n-1].Endpoint.Addr
-		for i := range c.Attempts {
-			e.Reached = max(e.Reached, c.Attempts[i].Reached)
-		}
-	}
+	e.take(c)
 	return e
+}
+
+// Recorded returns err with c's record as it stands now, where err is an
+// [*Error]: what was made while an attempt ran does not know yet how it ended.
+func Recorded(c *Call, err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	whole := *e
+	whole.take(c)
+	return &whole
+}
+
+// Cause returns err without a record, for an attempt to keep.
+func Cause(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	bare := *e
+	bare.Attempts, bare.Reached = nil, NotReached
+	return &bare
+}
+
+func (e *Error) take(c *Call) {
+	n := len(c.Attempts)
+	if n == 0 {
+		return
+	}
+	e.Attempts = append([]Attempt(nil), c.Attempts...)
+	e.Endpoint = c.Attempts[n-1].Endpoint.Addr
+	for i := range c.Attempts {
+		e.Reached = max(e.Reached, c.Attempts[i].Reached)
+	}
 }

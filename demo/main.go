@@ -69,7 +69,7 @@ func play(ctx context.Context, w *world, s *screen) error {
 		w.tally.begin(scene.name)
 		s.draw()
 		if scene.move != nil {
-			if err := scene.move(ctx, w); err != nil {
+			if err := scene.move(w, ctx); err != nil {
 				return fmt.Errorf("%s: %w", scene.name, err)
 			}
 		}

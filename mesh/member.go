@@ -71,8 +71,8 @@ func (m *member) ended(c *lift.Call, a *lift.Attempt, err error) {
 	defer m.node.Done()
 	now := m.s.o.Now()
 	a.Ended = now
-	if a.Err == nil {
-		a.Err = err
+	if err != nil {
+		a.Err = lift.Cause(err)
 	}
 	a.Outcome = resilience.Classify(c, a, now, err)
 	took := now.Since(a.Began)

@@ -82,6 +82,9 @@ func (s *Service) record(next lift.Caller) lift.Caller {
 			if p := recover(); p != nil {
 				resp, err = nil, s.panicked(c, p)
 			}
+			if err != nil {
+				err = lift.Recorded(c, err)
+			}
 			if s.o.OnCall != nil {
 				s.o.OnCall(c, resp, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,17 +78,24 @@ func oneStart(ctx context.Context, dir, file, extension, function, addr string) 
 	return r, kib, err
 }
 
-// private is the memory of a process that it shares with nobody, in KiB.
+// private is the memory that a process has for itself, in KiB: what it wrote or
+// allocated. Pages of the program's file that are mapped read-only are not in
+// it: they are the page cache's, and can be dropped and read again.
 func private(pid int) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
 	if err != nil {
 		return 0, err
 	}
-	total := 0.0
+	total, own := 0.0, false
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
-		if name, rest, ok := strings.Cut(lines.Text(), ":"); ok && (name == "Private_Clean" || name == "Private_Dirty") {
-			var kib float64
-			if _, err := fmt.Sscanf(strings.TrimSpace(rest), "%f kB", &kib); err != nil {
+		fields := strings.Fields(lines.Text())
+		if len(fields) >= 5 && strings.Contains(fields[0], "-") { // a mapping's first line
+			own = strings.Contains(fields[1], "w") || len(fields) < 6 || strings.HasPrefix(fields[5], "[")
+			continue
+		}
+		if own && len(fields) == 3 && (fields[0] == "Private_Clean:" || fields[0] == "Private_Dirty:") {
+			kib, err := strconv.ParseFloat(fields[1], 64)
+			if err != nil {
 				return 0, fmt.Errorf("reading %q: %w", lines.Text(), err)
 			}
 			total += kib

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/liftmesh/lift/config"
@@ -36,7 +37,11 @@ func configure() (*config.Config, config.Problems) {
 	if err != nil {
 		return config.Missing(err, os.LookupEnv)
 	}
-	return config.Load(path, os.LookupEnv)
+	cfg, problems := config.Load(path, os.LookupEnv)
+	// What is wrong in an overlay that is not chosen is for `lift config check`.
+	return cfg, slices.DeleteFunc(problems, func(p config.Problem) bool {
+		return p.Environment != "" && p.Environment != cfg.Environment
+	})
 }
 
 // newLog writes lines to standard output: CloudWatch's in Lambda, the

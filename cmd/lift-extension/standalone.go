@@ -10,6 +10,10 @@ import (
 // drainMax is for how long running calls may go on after the signal to end.
 const drainMax = 25 * time.Second
 
+// recheckEvery is how often it is looked whether the socket is still there: one
+// stat, and callers wait that long at most for one that something has removed.
+const recheckEvery = 2 * time.Second
+
 // standalone is life beside a container: serve until SIGTERM, then let what
 // runs come to its end. A broken configuration is refused here, at once and
 // whole: whoever starts the process sees it, and nothing else depends on it yet.
@@ -19,7 +23,8 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 		p.log.Error("the configuration is broken; mend it and start again", "problems", problems.Error())
 		return 1
 	}
-	serving, err := p.listen(ctx)
+	p.sidecar.RecheckEvery = recheckEvery
+	serving, err := p.listen(context.Background()) // the drain ends it, not the signal
 	if err != nil {
 		p.log.Error("cannot listen", "error", err.Error())
 		return 1

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/liftmesh/lift/config"
+)
+
+func configCommand(s streams, lookup config.Lookup) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "config",
+		Short: "Check or print lift.yaml",
+		Args:  cobra.NoArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(configCheckCommand(s, lookup), configPrintCommand(s, lookup))
+	return c
+}
+
+// load reads the configuration that a command was given, or the one that Lift
+// would find. environment, if not "", is chosen in place of $LIFT_ENV.
+func load(args []string, environment string, lookup config.Lookup) (*config.Config, config.Problems) {
+	if environment != "" {
+		outer := lookup
+		lookup = func(name string) (string, bool) {
+			if name == "LIFT_ENV" {
+				return environment, true
+			}
+			return outer(name)
+		}
+	}
+	if len(args) > 0 {
+		return config.Load(args[0], lookup)
+	}
+	path, err := config.Find(lookup)
+	if err != nil {
+		return config.Missing(err, lookup)
+	}
+	return config.Load(path, lookup)
+}
+
+func environmentFlag(c *cobra.Command) *string {
+	return c.Flags().String("env", "", "the environment to choose, in place of $LIFT_ENV")
+}

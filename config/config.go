@@ -1,0 +1,48 @@
+package config
+
+import (
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/sidecar"
+)
+
+// Config is a lift.yaml, read, checked and laid over the defaults. It is always
+// usable: what is broken says so in Broken or in the service's own Broken.
+type Config struct {
+	// File is where it was read from, Environment the overlay that was chosen
+	// ("" for none).
+	File, Environment string
+	// Broken, if not nil, is a fault that concerns everything. Each service is
+	// then broken by it too; what could be read of the rest is still good, so
+	// that a sidecar can listen where its callers look for it and tell them.
+	Broken error
+
+	// Socket is the path of the Lift API's unix socket.
+	Socket string
+	// SocketMode and SocketGroup are who may open it. An empty group leaves the
+	// process's own.
+	SocketMode  fs.FileMode
+	SocketGroup string
+	Log         Log
+	// Limits is what the sidecar grants the programs on its socket.
+	Limits sidecar.Limits
+	// InitWait is how long, in Lambda's init phase, first sets and warm
+	// connections may hold the function's start.
+	InitWait time.Duration
+	// Services in the order of the file.
+	Services []mesh.ServiceConfig
+
+	globals  layer
+	services []*service
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	// Level is the least that is logged.
+	Level slog.Level
+	// Format is "json" or "text".
+	Format string
+}

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// services lays what is said of each service over the defaults, and checks what
+// only shows in the end: keys that are missing, keys that contradict each other.
+func (r *reader) services(own, overlay *part) []*service {
+	common := r.merge(func(rule *rule) bool { return !rule.own }, overlay.defaults, own.defaults)
+	r.contradictions(common, "defaults", false)
+
+	faulted := r.problems.byService(r.chosen)
+	names := slices.Clone(own.order)
+	for _, name := range overlay.order {
+		if _, known := own.services[name]; !known {
+			names = append(names, name)
+		}
+	}
+	services := make([]*service, 0, len(names))
+	for _, name := range names {
+		s := &service{name: name}
+		s.values = r.merge(nil, overlay.services[name], own.services[name], overlay.defaults, own.defaults)
+		r.within(name, func() {
+			at, ok := own.at[name]
+			if !ok {
+				at = overlay.at[name]
+			}
+			if faulted[name] == nil { // else it may be missing for what has been told
+				r.required(s, at)
+			}
+			r.contradictions(s.values, "services."+name, true)
+		})
+		services = append(services, s)
+	}
+	return services
+}
+
+// merge is the effective value of every key, the strongest layer first.
+func (r *reader) merge(keep func(*rule) bool, layers ...layer) layer {
+	out := make(layer, len(r.serviceTable))
+	for i := range r.serviceTable {
+		s := &r.serviceTable[i]
+		if keep != nil && !keep(&s.rule) {
+			continue
+		}
+		if d, ok := r.effective(&s.rule, layers...); ok {
+			out[s.path] = d
+		}
+	}
+	said := slices.ContainsFunc(layers, func(l layer) bool { _, ok := l["attempt_timeout"]; return ok })
+	if timeout, ok := out["timeout"]; ok && !said {
+		half := timeout.ns / 2
+		out["attempt_timeout"] = datum{text: formatDuration(time.Duration(half)), ns: half, origin: origin{derived: "half of timeout"}}
+	}
+	for _, pair := range orderedKeys() {
+		less, more := out[pair[0]], out[pair[1]]
+		if less.origin.isDefault() && more.ns > 0 && less.ns > more.ns { // a default gives way
+			out[pair[0]] = datum{text: more.text, ns: more.ns, origin: origin{derived: "not above " + pair[1]}}
+		}
+	}
+	return out
+}
+
+// orderedKeys are pairs of which the first must not be above the second.
+func orderedKeys() [][2]string {
+	return [][2]string{
+		{"attempt_timeout", "timeout"},
+		{"retry.backoff", "retry.backoff_max"},
+		{"connections.safe_idle", "connections.max_idle"},
+		{"connections.max_idle_count", "connections.max"},
+	}
+}
+
+// required tells of a service's keys that are missing.
+func (r *reader) required(s *service, at origin) {
+	for _, key := range []struct{ path, remedy string }{
+		{"from", "want from: static and its endpoints"},
+		{"endpoints", `want a list with from: static, such as endpoints: ["10.0.1.7:8080"]`},
+	} {
+		if _, ok := s.values[key.path]; !ok {
+			r.tell(at, "services."+s.name, key.path+" is missing", key.remedy)
+		}
+	}
+}
+
+// contradictions tells of pairs of keys of which one is above the other and must
+// not be. inService: of those, tell only if the service itself has a part in it;
+// the rest was told of defaults.
+func (r *reader) contradictions(values layer, path string, inService bool) {
+	for _, pair := range orderedKeys() {
+		less, known := values[pair[0]]
+		more, both := values[pair[1]]
+		if !known || !both || less.ns <= more.ns {
+			continue
+		}
+		at, said := less.origin, pair[0]
+		if at.line == 0 || inService && !at.service {
+			at, said = more.origin, pair[1]
+		}
+		if inService && !less.origin.service && !more.origin.service {
+			continue
+		}
+		r.tell(at, path+"."+said, fmt.Sprintf("%s (%s) is above %s (%s)", pair[0], shown(less), pair[1], shown(more)),
+			"want at most as much")
+	}
+}
+
+func shown(d datum) string {
+	if d.secret {
+		return masked
+	}
+	return d.text
+}
+
+// tell adds a problem where a value came from.
+func (r *reader) tell(at origin, path, what, remedy string) {
+	if at.environment != "" {
+		path = "environments." + at.environment + "." + path
+	}
+	r.problems = append(r.problems, Problem{
+		File: r.file, Line: max(at.line, 1), Column: max(at.column, 1), Path: path, What: what, Remedy: remedy,
+		Service: r.service, Environment: at.environment,
+	})
+}

@@ -1,0 +1,201 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/liftmesh/lift/mesh"
+)
+
+// Load reads the configuration at path; lookup reads the environment
+// ([os.LookupEnv]), of which $LIFT_ENV chooses the overlay. Precedence, the
+// weakest first: defaults, the file's own part, the overlay, variables.
+//
+// The Config is never nil, whatever the problems; see [Config].
+func Load(path string, lookup Lookup) (*Config, Problems) {
+	text, err := readFile(path)
+	if err != nil {
+		return broken(path, lookup, Problem{What: err.Error(), Remedy: "want a readable YAML file of at most 1 MiB"})
+	}
+	return Parse(path, text, lookup)
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	defer func() { _ = f.Close() }() // only read
+	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("cannot be read: it is no regular file")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	return text, nil
+}
+
+// cannotRead leaves out the path, which the problem says already.
+func cannotRead(err error) error {
+	if inner, ok := errors.AsType[*os.PathError](err); ok {
+		err = inner.Err
+	}
+	return fmt.Errorf("cannot be read: %w", err)
+}
+
+// Missing is [Load] where [Find] has found nothing and says so with err.
+func Missing(err error, lookup Lookup) (*Config, Problems) {
+	return broken("lift.yaml", lookup, Problem{What: err.Error(), Remedy: "put one there, or name it in $LIFT_CONFIG"})
+}
+
+// broken is the configuration of a file of which nothing can be read: the
+// defaults, laid under the variables, so that callers find somebody who tells
+// them.
+func broken(file string, lookup Lookup, p Problem) (*Config, Problems) {
+	p.File = file
+	r := newReader(file, lookup)
+	r.problems = append(r.problems, p)
+	return r.build(newPart(), newPart())
+}
+
+// Parse is [Load] for a text that was read already; name stands for the file in
+// messages.
+func Parse(name string, text []byte, lookup Lookup) (*Config, Problems) {
+	if len(text) > MaxFile {
+		return broken(name, lookup, Problem{Line: 1, Column: 1, What: "the file is over 1 MiB", Remedy: "want a smaller one"})
+	}
+	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
+	root, bad := parseYAML(text)
+	if bad != nil {
+		return broken(name, lookup, *bad)
+	}
+	r := newReader(name, lookup)
+	return r.build(r.document(root))
+}
+
+func newReader(file string, lookup Lookup) *reader {
+	global, services := globalSettings(), serviceSettings()
+	r := &reader{
+		globalTable:  global,
+		serviceTable: services,
+		presets:      presets(global, presets(services, layer{})),
+
+		walker:  walker{file: file, lookup: lookup},
+		top:     schemaOf(global, nil),
+		globals: schemaOf(global, nil),
+		shared:  schemaOf(services, func(r *rule) bool { return !r.own }),
+		single:  schemaOf(services, nil),
+	}
+	r.globals.children[""] = append(r.globals.children[""], "defaults", "services")
+	r.top.children[""] = append(r.top.children[""], "defaults", "services", "environments")
+	r.chosen, _ = lookup("LIFT_ENV")
+	return r
+}
+
+// build lays the layers over each other and fills the structs.
+func (r *reader) build(own, overlay *part) (*Config, Problems) {
+	c := &Config{File: r.file, Environment: r.chosen, globals: layer{}}
+	for i := range r.globalTable {
+		s := &r.globalTable[i]
+		if d, ok := r.effective(&s.rule, r.variable(&s.rule), sound(overlay.global), sound(own.global)); ok {
+			c.globals[s.path] = d
+			s.put(c, d)
+		}
+	}
+	c.services = r.services(own, overlay)
+	r.problems.sort()
+
+	breaking := r.problems.byService(r.chosen)
+	c.Broken = breaking[""].brief()
+	for _, s := range c.services {
+		s.broken = breaking[s.name].brief()
+		c.Services = append(c.Services, s.config(r.serviceTable, c.Broken))
+	}
+	return c, r.problems
+}
+
+// variable is the layer of a key's own variable: empty, or the key with the
+// variable's value.
+func (r *reader) variable(rule *rule) layer {
+	if rule.variable == "" {
+		return nil
+	}
+	value, _ := r.lookup(rule.variable)
+	if value == "" {
+		return nil
+	}
+	d, bad := rule.read(value, strconv.Quote(value))
+	if bad != nil {
+		r.problems = append(r.problems, Problem{File: "$" + rule.variable, Path: rule.path, What: bad.what, Remedy: bad.remedy})
+		return nil
+	}
+	d.origin = origin{variable: rule.variable}
+	return layer{rule.path: d}
+}
+
+// effective is a key's value in the first layer that has it, else its default.
+// ok is false if there is none.
+func (r *reader) effective(rule *rule, layers ...layer) (d datum, ok bool) {
+	for _, l := range layers {
+		if d, ok := l[rule.path]; ok {
+			return d, !d.bad
+		}
+	}
+	d, ok = r.presets[rule.path]
+	return d, ok
+}
+
+// presets adds the defaults of a table to a layer.
+func presets[T any](settings []setting[T], into layer) layer {
+	for i := range settings {
+		rule := &settings[i].rule
+		if rule.preset == "" {
+			continue
+		}
+		d, bad := rule.read(rule.preset, rule.preset)
+		if bad != nil {
+			panic("config: the default of " + rule.path + " " + bad.what) // the table's; a test reads all of it
+		}
+		into[rule.path] = d
+	}
+	return into
+}
+
+// sound is l without what was told of as a problem: a sidecar whose socket_mode
+// is wrong still listens, to say so.
+func sound(l layer) layer {
+	out := make(layer, len(l))
+	for path, d := range l {
+		if !d.bad {
+			out[path] = d
+		}
+	}
+	return out
+}
+
+// service is one service, effectively.
+type service struct {
+	name   string
+	values layer
+	broken error
+}
+
+// config fills the struct. whole, if not nil, is what breaks everything.
+func (s *service) config(table []setting[mesh.ServiceConfig], whole error) mesh.ServiceConfig {
+	c := mesh.ServiceConfig{Name: s.name, Broken: s.broken}
+	if whole != nil {
+		c.Broken = whole
+	}
+	for i := range table {
+		set := &table[i]
+		if d, ok := s.values[set.path]; ok && set.put != nil {
+			set.put(&c, d)
+		}
+	}
+	return c
+}

@@ -1,0 +1,93 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// MaxFile is the largest lift.yaml that is read, in bytes.
+const MaxFile = 1 << 20
+
+// parseYAML returns the one document's root. A fault comes with its position;
+// the library tells syntax errors by line only, so their column is that of the
+// line's first character.
+func parseYAML(text []byte) (root *yaml.Node, fault *Problem) {
+	defer func() {
+		if r := recover(); r != nil { // the library's, not ours: keep the process
+			root, fault = nil, &Problem{Line: 1, Column: 1, What: fmt.Sprintf("the YAML parser gave up: %v", r), Remedy: "simplify the file"}
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	var doc, more yaml.Node
+	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0 {
+		return nil, &Problem{Line: 1, Column: 1, What: "the file is empty", Remedy: "want at least services:"}
+	} else if err != nil {
+		return nil, syntaxFault(text, err)
+	}
+	if err := dec.Decode(&more); err == nil {
+		line, column := max(more.Line, 1), max(more.Column, 1)
+		return nil, &Problem{Line: line, Column: column, What: "a second document begins", Remedy: "want one; environments: holds what differs between stages"}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, syntaxFault(text, err)
+	}
+	return doc.Content[0], nil
+}
+
+func syntaxFault(text []byte, err error) *Problem {
+	message := strings.Join(strings.Fields(strings.ToValidUTF8(err.Error(), "\uFFFD")), " ")
+	message = strings.TrimPrefix(message, "yaml: ")
+	line := 1
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		number, cause, _ := strings.Cut(rest, ": ")
+		if n, err := strconv.Atoi(number); err == nil {
+			line, message = n, cause
+		}
+	}
+	lines := bytes.Split(text, []byte("\n"))
+	line = min(max(line, 1), len(lines))
+	at := lines[line-1]
+	column := len(at) - len(bytes.TrimLeft(at, " \t")) + 1
+	return &Problem{Line: line, Column: column, What: "not YAML: " + message, Remedy: "look at this line and the one above it (indentation, colons, brackets, quotes)"}
+}
+
+// oddity says what about a node is YAML but not for here, and what to write instead.
+// References are refused and not resolved: defaults do their work, and a file
+// cannot blow up.
+func oddity(n *yaml.Node) (what, remedy string) {
+	switch {
+	case n.Kind == yaml.AliasNode:
+		return "aliases (*name) are not read", "write the value out, or put it under defaults"
+	case n.Anchor != "":
+		return "anchors (&name) are not read", "remove it; what services share stands under defaults"
+	case n.Style&yaml.TaggedStyle != 0:
+		return fmt.Sprintf("tags (%s) are not read", n.ShortTag()), "remove it"
+	}
+	return "", ""
+}
+
+// describe names what a node is, for whoever wrote it.
+func describe(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.ScalarNode:
+		switch n.ShortTag() {
+		case "!!null":
+			return "no value"
+		case "!!int", "!!float":
+			return "a number"
+		case "!!bool":
+			return "true or false"
+		}
+		return "text"
+	}
+	return "something else"
+}

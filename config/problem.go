@@ -1,0 +1,107 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Problem is one fault of a configuration.
+type Problem struct {
+	// File is the file, or $NAME where the fault is a variable's.
+	File string
+	// Line and Column count from 1; 0 where the fault is not in the file's text
+	// (it cannot be read; a variable).
+	Line, Column int
+	// Path is the key, such as services.orders.retry.attempts; "" for the whole file.
+	Path string
+	// What is wrong, and what would be right.
+	What, Remedy string
+	// Service is the one service that the fault breaks; "" if it is not one service's.
+	Service string
+	// Environment is the overlay that the fault lies in, "" for none. In one that
+	// is not chosen it breaks no service.
+	Environment string
+}
+
+// Error is the problem on one line: file:line:column: path: what; remedy.
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	}
+	b.WriteString(": ")
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.What)
+	if p.Remedy != "" {
+		b.WriteString("; " + p.Remedy)
+	}
+	return oneLine(b.String())
+}
+
+// oneLine replaces what some reader takes for the end of a line, as a key can
+// hold anything.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// Problems are all faults of a configuration, in the order of the file.
+type Problems []Problem
+
+// Error is one line for each problem.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Err is nil if there are no problems, else ps.
+func (ps Problems) Err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return ps
+}
+
+func (ps Problems) sort() {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// byService sorts what breaks something by what it breaks: a service's name, ""
+// for everything. What lies in an environment that is not chosen is left out.
+func (ps Problems) byService(chosen string) map[string]Problems {
+	m := map[string]Problems{}
+	for _, p := range ps {
+		if p.Environment == "" || p.Environment == chosen {
+			m[p.Service] = append(m[p.Service], p)
+		}
+	}
+	return m
+}
+
+// brief is nil if there are no problems, else one line: the first in full, and
+// how many more.
+func (ps Problems) brief() error {
+	switch len(ps) {
+	case 0:
+		return nil
+	case 1:
+		return ps[0]
+	default:
+		return fmt.Errorf("%w (and %d more; `lift config check` tells all)", ps[0], len(ps)-1)
+	}
+}

@@ -1,0 +1,135 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/liftmesh/lift/mesh"
+)
+
+// part is the file's own part, or one overlay: they have the same shape.
+type part struct {
+	global, defaults layer
+	services         map[string]layer
+	order            []string // the services, as they come
+	at               map[string]origin
+}
+
+func newPart() *part {
+	return &part{global: layer{}, defaults: layer{}, services: map[string]layer{}, at: map[string]origin{}}
+}
+
+// reader knows the tables and the schemas made of them.
+type reader struct {
+	walker
+	globalTable  []setting[Config]
+	serviceTable []setting[mesh.ServiceConfig]
+	presets      layer // of both tables
+
+	top, globals, shared, single *schema // top is globals and environments
+	chosen                       string  // the environment
+}
+
+// document reads the root: the file's own part and the chosen overlay.
+func (r *reader) document(root *yaml.Node) (own, overlay *part) {
+	own, overlay = newPart(), newPart()
+	var environments *yaml.Node
+	r.part(root, r.top, "", own, func(key, value *yaml.Node) bool {
+		if key.Value != "environments" {
+			return false
+		}
+		environments = value
+		return true
+	})
+	found := false
+	var names []string
+	if environments != nil {
+		r.pairs(environments, "environments", "a mapping of environments' names to overlays", func(key, value *yaml.Node) {
+			names = append(names, key.Value)
+			into := newPart()
+			if key.Value == r.chosen {
+				into, found = overlay, true
+			}
+			r.environment, r.idle = key.Value, key.Value != r.chosen
+			r.part(value, r.globals, join("environments", key.Value), into, nil)
+			r.environment, r.idle = "", false
+		})
+	}
+	if r.chosen != "" && !found {
+		at := root
+		if environments != nil {
+			at = environments
+		}
+		remedy := fmt.Sprintf("add it, if only as %s: {}, or unset LIFT_ENV", r.chosen)
+		if len(names) > 0 {
+			remedy += "; known: " + strings.Join(names, ", ")
+		}
+		r.fault(at, "environments", fmt.Sprintf("LIFT_ENV is %q, and there is no such environment", r.chosen), remedy)
+	}
+	return own, overlay
+}
+
+func (r *reader) part(n *yaml.Node, keys *schema, at string, into *part, more func(key, value *yaml.Node) bool) {
+	r.settings(n, keys, at, "", into.global, func(key, value *yaml.Node) bool {
+		switch key.Value {
+		case "defaults":
+			r.settings(value, r.shared, join(at, "defaults"), "", into.defaults, r.ownKey(join(at, "defaults")))
+		case "services":
+			r.serviceNodes(value, join(at, "services"), into)
+		default:
+			return more != nil && more(key, value)
+		}
+		return true
+	})
+}
+
+// ownKey tells of a service's own key under defaults.
+func (r *reader) ownKey(at string) func(key, value *yaml.Node) bool {
+	return func(key, _ *yaml.Node) bool {
+		rule := r.single.rules[key.Value]
+		if rule == nil || !rule.own {
+			return false
+		}
+		r.fault(key, join(at, key.Value), "this is each service's own", "move it to services.NAME."+key.Value)
+		return true
+	}
+}
+
+// serviceName reports whether s can stand where a host's name does.
+func serviceName(s string) bool {
+	const marks = "._-"
+	return s != "" && len(s) <= 253 && only(s, marks) && s == strings.ToLower(s) && strings.Trim(s, marks) == s
+}
+
+func (r *reader) serviceNodes(n *yaml.Node, at string, into *part) {
+	r.servicesAt = at
+	r.pairs(n, at, "a mapping of services' names to their settings", func(key, value *yaml.Node) {
+		name := key.Value
+		here := join(at, name)
+		r.within(name, func() {
+			switch {
+			case !serviceName(name):
+				r.fault(key, here, "no name for a service", "want lower-case letters, digits, dots, dashes or underscores, such as orders, as it stands where a host's name does")
+			case name == "lift" || name == "localhost":
+				r.fault(key, here, "this name is Lift's own", "choose another")
+			}
+			into.order = append(into.order, name)
+			into.services[name] = layer{}
+			into.at[name] = r.origin(key)
+			r.settings(value, r.single, here, "", into.services[name], nil)
+		})
+	})
+}
+
+// within has what f finds wrong break that service alone.
+func (r *reader) within(name string, f func()) {
+	r.service = name
+	defer func() { r.service = "" }()
+	f()
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,106 @@
+package config
+
+// kind is what a key's value has to be.
+type kind uint8
+
+const (
+	duration kind = iota // 250ms, 2s, 1m30s
+	span                 // two durations, 1s..60s
+	size                 // 64KiB, 1MiB
+	whole                // 3
+	number               // 0.2
+	text                 // any, further checked by rule.check
+	choice               // one of rule.choices
+	mode                 // 0600
+	list                 // of texts, each checked by rule.check
+)
+
+func (k kind) String() string {
+	return [...]string{"duration", "range of durations", "size", "whole number", "number", "text", "choice", "file mode", "list"}[k]
+}
+
+// rule is what the table says of one key.
+type rule struct {
+	path string // dots lead into mappings
+	kind kind
+	// low and high bound the value, both inclusive, written as the value is.
+	low, high string
+	// preset is the default, written as in a file. "" with derived set: worked out
+	// from other keys, as derived says; "" without: the key is required.
+	preset  string
+	derived string
+	// own: the key stands in a service, not in defaults.
+	own     bool
+	choices []string
+	check   func(string) error
+	// variable, if set, is the variable that overrides the file.
+	variable string
+	// means and why are for docs/configuration.md.
+	means, why string
+}
+
+// setting is a rule and the field that its value goes to.
+type setting[T any] struct {
+	rule
+	put func(*T, datum)
+}
+
+// datum is a value that was read, checked and laid out by kind.
+type datum struct {
+	// text is the value as print writes it, without quotes.
+	text     string
+	items    []string // kind list
+	ns, high int64    // duration in ns (span: both); size in bytes; whole
+	f        float64  // number
+	origin   origin
+	secret   bool
+	bad      bool // the key is there and its value was told of as a problem
+}
+
+// layer holds what one part of a configuration says, by the rules' paths.
+type layer map[string]datum
+
+// schema is a table made ready for looking up.
+type schema struct {
+	rules map[string]*rule
+	// children of a mapping's path ("" is the top), leaves and mappings.
+	children map[string][]string
+}
+
+func schemaOf[T any](settings []setting[T], keep func(*rule) bool) *schema {
+	s := &schema{rules: make(map[string]*rule, len(settings)), children: map[string][]string{}}
+	for i := range settings {
+		r := &settings[i].rule
+		if keep != nil && !keep(r) {
+			continue
+		}
+		s.rules[r.path] = r
+		s.adopt(r.path)
+	}
+	return s
+}
+
+// adopt files path under its parents.
+func (s *schema) adopt(path string) {
+	parent, name := split(path)
+	if s.children[parent] == nil && parent != "" {
+		s.adopt(parent)
+	}
+	s.children[parent] = append(s.children[parent], name)
+}
+
+func split(path string) (parent, name string) {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '.' {
+			return path[:i], path[i+1:]
+		}
+	}
+	return "", path
+}
+
+func join(parent, name string) string {
+	if parent == "" {
+		return name
+	}
+	return parent + "." + name
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// globalSettings is the table of what stands at the top of the file.
+func globalSettings() []setting[Config] {
+	return []setting[Config]{
+		{rule{
+			path: "socket", kind: text, preset: "/tmp/lift/lift.sock", check: socketPath, variable: "LIFT_SOCKET",
+			means: "path of the unix socket of the Lift API",
+			why:   "/tmp is the one place in a Lambda environment that both the function and the extension can write",
+		}, func(c *Config, d datum) { c.Socket = d.text }},
+		{rule{
+			path: "socket_mode", kind: mode, low: "0600", high: "0777", preset: "0600",
+			means: "file mode of the socket, octal",
+			why:   "in Lambda, function and extension run as one user, and nobody else should call in its name",
+		}, func(c *Config, d datum) { c.SocketMode = fs.FileMode(d.ns) }},
+		{rule{
+			path: "socket_group", kind: text, derived: "the process's own group", check: groupName,
+			means: "group that owns the socket, by name or number",
+			why:   "beside a container whose program runs as another user; goes with socket_mode: \"0660\"",
+		}, func(c *Config, d datum) { c.SocketGroup = d.text }},
+		{rule{
+			path: "log.level", kind: choice, choices: []string{"debug", "info", "warn", "error"}, preset: "info", variable: "LIFT_LOG_LEVEL",
+			means: "the least that is logged",
+			why:   "info is one line for each change of state, none for each call",
+		}, func(c *Config, d datum) { c.Log.Level = logLevel(d.text) }},
+		{rule{
+			path: "log.format", kind: choice, choices: []string{"json", "text"}, preset: "json", variable: "LIFT_LOG_FORMAT",
+			means: "how a line is written",
+			why:   "CloudWatch Logs finds the fields of JSON lines by itself",
+		}, func(c *Config, d datum) { c.Log.Format = d.text }},
+		{rule{
+			path: "limits.peers", kind: whole, low: "1", high: "16384", preset: "256",
+			means: "connections to the socket at a time; further ones are told that Lift is busy",
+			why:   "a quarter of the 1,024 descriptors of a Lambda environment, which the function shares",
+		}, func(c *Config, d datum) { c.Limits.MaxPeers = int(d.ns) }},
+		{rule{
+			path: "limits.calls_per_peer", kind: whole, low: "1", high: "65536", preset: "1024",
+			means: "calls that one connection may have out",
+			why:   "far above what one function starts, and still a bound on a runaway loop",
+		}, func(c *Config, d datum) { c.Limits.MaxCallsPerPeer = int(d.ns) }},
+		{rule{
+			path: "limits.calls", kind: whole, low: "1", high: "1048576", preset: "4096",
+			means: "calls that all connections together may have out",
+			why:   "bounds the memory that calls hold",
+		}, func(c *Config, d datum) { c.Limits.MaxCalls = int(d.ns) }},
+		{rule{
+			path: "limits.header", kind: size, low: "1KiB", high: "1MiB", preset: "64KiB",
+			means: "path and fields of one request, counted as HTTP/2 does (32 bytes more for each)",
+			why:   "common servers stop at 8 to 64 KiB",
+		}, func(c *Config, d datum) { c.Limits.MaxHeader = int(d.ns) }},
+		{rule{
+			path: "limits.body", kind: size, low: "1KiB", high: "64MiB", preset: "4MiB",
+			means: "body of a unary call, of request and answer each; bodies in sessions flow and have no limit here",
+			why:   "gRPC's usual limit of one message",
+		}, func(c *Config, d datum) { c.Limits.MaxBody = int(d.ns) }},
+		{rule{
+			path: "limits.buffered", kind: size, low: "64KiB", high: "1GiB", preset: "32MiB",
+			means: "request bodies that nobody has read yet, of all sessions together; a call whose body does not fit is told that Lift is busy",
+			why:   "a quarter of the smallest function's memory",
+		}, func(c *Config, d datum) { c.Limits.MaxBuffered = int(d.ns) }},
+		{rule{
+			path: "lambda.init_wait", kind: duration, low: "0s", high: "9s", preset: "500ms",
+			means: "how long first sets and warm connections may hold the end of Lambda's init",
+			why:   "overlaps the function's own init, which ends the environment after 10 s",
+		}, func(c *Config, d datum) { c.InitWait = time.Duration(d.ns) }},
+	}
+}
+
+// maxSocket is what sun_path holds on Linux with its closing zero (darwin has
+// four bytes less).
+const maxSocket = 103
+
+func socketPath(s string) error {
+	switch {
+	case !strings.HasPrefix(s, "/"):
+		return errors.New("want an absolute path, such as /tmp/lift/lift.sock")
+	case strings.HasSuffix(s, "/"):
+		return errors.New("want the path of a file, such as /tmp/lift/lift.sock")
+	case len(s) > maxSocket:
+		return fmt.Errorf("it has %d bytes; want at most %d, which is what a unix socket's address holds", len(s), maxSocket)
+	}
+	return nil
+}
+
+func groupName(s string) error {
+	if !only(s, "_.-") || strings.Trim(s[:1], ".-") == "" {
+		return errors.New("want a group's name or number")
+	}
+	return nil
+}
+
+func logLevel(s string) slog.Level {
+	switch s {
+	case "debug":
+		return slog.LevelDebug
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}

@@ -1,0 +1,18 @@
+// Package sdk is Lift for applications: calls to services by name, made through
+// the sidecar beside the program or through an engine inside it.
+//
+//	client, err := sdk.Dial("")                       // the sidecar's socket
+//	order, err := sdk.Get[Order](ctx, client, "orders", "/v1/orders/7")
+//	resp, err := client.HTTPClient().Get("http://orders/v1/orders/7")
+//
+// A [Client] needs nothing but a [lift.Caller]: [Dial] takes a session to the
+// sidecar for one, [New] takes any other, such as the mesh itself. The context of
+// a call brings its deadline and its cancellation across; everything else that
+// can be said about one call is a [CallOption], given to the call or put into its
+// context by [With].
+//
+// What fails without an answer is one [*lift.Error]: errors.Is(err,
+// lift.AllOpen) asks what it died of, errors.As shows what was tried. What was
+// answered with another status than 2xx is a [*StatusError] from the JSON calls
+// and an ordinary response from the HTTP client.
+package sdk

@@ -1,0 +1,129 @@
+package sdk
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// settings are what the options of one call add up to.
+type settings struct {
+	timeout     time.Duration
+	idempotence lift.Idempotence
+	tenant      string
+	hashKey     string
+	priority    int
+	header      []lift.Field
+	trace       string // of the invocation the call is made in
+	record      *Record
+}
+
+// CallOption says something about one call. Give it to a JSON call, or put it
+// into the context of any call by [With].
+type CallOption func(*settings)
+
+// Timeout takes the place of the service's configured timeout for the whole
+// call, retries included. The context's deadline still holds if it is earlier.
+// 0 or less leaves the service's.
+func Timeout(d time.Duration) CallOption {
+	return func(s *settings) { s.timeout = d }
+}
+
+// Idempotent vouches that sending the call twice does what sending it once does,
+// so that it may be sent again though an endpoint may have acted on it. Without
+// it, the method decides (RFC 9110, section 9.2.2), or an Idempotency-Key header.
+func Idempotent() CallOption {
+	return func(s *settings) { s.idempotence = lift.Idempotent }
+}
+
+// NotIdempotent warns that the call must not be sent again once an endpoint may
+// have acted on it, whatever its method says.
+func NotIdempotent() CallOption {
+	return func(s *settings) { s.idempotence = lift.NotIdempotent }
+}
+
+// Tenant names in whose name the call is made. The default is the tenant of the
+// invocation, if the call is made inside one.
+func Tenant(id string) CallOption {
+	return func(s *settings) { s.tenant = id }
+}
+
+// HashKey is what a consistent-hash balancer chooses the endpoint by.
+func HashKey(key string) CallOption {
+	return func(s *settings) { s.hashKey = key }
+}
+
+// Priority orders calls when there is too much to do: higher is more important,
+// 0 is ordinary.
+func Priority(p int) CallOption {
+	return func(s *settings) { s.priority = p }
+}
+
+// Header sets a header field of the request. It takes the place of one that Lift
+// or an earlier option would have set; what an [net/http.Request] brings itself
+// stays.
+func Header(name, value string) CallOption {
+	return func(s *settings) {
+		s.header = append(without(s.header, name), lift.Field{Name: name, Value: value})
+	}
+}
+
+// RecordIn has rec tell what was tried, once the call has ended.
+func RecordIn(rec *Record) CallOption {
+	return func(s *settings) { s.record = rec }
+}
+
+type settingsKey struct{}
+
+// With returns a context whose calls have the options, on top of those that ctx
+// brings. It is the way to give options to calls of the HTTP client.
+func With(ctx context.Context, opts ...CallOption) context.Context {
+	s := settingsFrom(ctx, opts)
+	return context.WithValue(ctx, settingsKey{}, &s)
+}
+
+func settingsFrom(ctx context.Context, opts []CallOption) settings {
+	var s settings
+	if outer, ok := ctx.Value(settingsKey{}).(*settings); ok {
+		s = *outer
+	}
+	for _, opt := range opts {
+		opt(&s)
+	}
+	return s
+}
+
+// without returns fields less those called name, in memory of their own.
+func without(fields []lift.Field, name string) []lift.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f lift.Field) bool { return sameName(f.Name, name) })
+}
+
+// apply writes the settings into a call whose own header is made.
+func (s *settings) apply(call *lift.Call) error {
+	call.Timeout = max(0, s.timeout)
+	call.Idempotent = s.idempotence
+	call.Tenant = s.tenant
+	call.HashKey = s.hashKey
+	call.Priority = s.priority
+	own := len(call.Header)
+	for _, f := range s.header {
+		if err := checkField(f.Name, f.Value); err != nil {
+			return err
+		}
+		if hopByHop(http.CanonicalHeaderKey(f.Name)) {
+			return fmt.Errorf("header field %s is not an application's to set", f.Name)
+		}
+		if !lift.Has(call.Header[:own], f.Name) {
+			call.Header = append(call.Header, f)
+		}
+	}
+	// The platform's word is not worth failing a call for.
+	if s.trace != "" && !lift.Has(call.Header, traceHeader) && checkField(traceHeader, s.trace) == nil {
+		call.Header = append(call.Header, lift.Field{Name: traceHeader, Value: s.trace})
+	}
+	return nil
+}

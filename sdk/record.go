@@ -1,0 +1,55 @@
+package sdk
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/liftmesh/lift"
+)
+
+// Record tells what became of a call: what was tried, where, and how each try
+// ended. Give it to a call by [RecordIn]; it is filled when the call has ended,
+// which is when the body of the answer has been read to its end or closed, or the
+// call has failed. If several calls share one record, it tells of the one that
+// ended last.
+//
+// The zero Record is ready for use. It is safe for concurrent use.
+type Record struct {
+	mu       sync.Mutex
+	attempts []lift.Attempt
+	direct   bool
+}
+
+// Attempts returns what was tried, in order: nil while the call runs, and for a
+// call that nobody could be tried for.
+func (r *Record) Attempts() []lift.Attempt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.attempts)
+}
+
+// Endpoint returns the endpoint that answered, and whether one did.
+func (r *Record) Endpoint() (lift.Endpoint, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := len(r.attempts) - 1; i >= 0; i-- {
+		if r.attempts[i].Status != 0 {
+			return r.attempts[i].Endpoint, true
+		}
+	}
+	return lift.Endpoint{}, false
+}
+
+// Direct reports whether the call went past the sidecar, by the URL that
+// [Direct] gives for the service.
+func (r *Record) Direct() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.direct
+}
+
+func (r *Record) fill(attempts []lift.Attempt, direct bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.attempts, r.direct = slices.Clone(attempts), direct
+}

@@ -1,0 +1,187 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/internal/wire"
+	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
+)
+
+// ErrCallerVanished is the cause with which a call is canceled when the program
+// that made it went away without a word: its session broke.
+var ErrCallerVanished = errors.New("the caller vanished: its session to the sidecar broke")
+
+// door is the lift.v1 service.
+type door struct {
+	liftv1.UnimplementedLiftServer
+	cfg      *Config
+	buffered budget // bytes of request bodies that nobody has read
+	buffers  buffers
+
+	mu       sync.Mutex
+	running  int
+	draining bool
+	idle     chan struct{} // closed once draining and nothing runs
+	sessions map[*session]struct{}
+	tickets  map[string]*call
+}
+
+func newDoor(cfg *Config) *door {
+	return &door{
+		cfg:      cfg,
+		buffered: budget{limit: int64(cfg.Limits.MaxBuffered)},
+		idle:     make(chan struct{}),
+		sessions: map[*session]struct{}{},
+		tickets:  map[string]*call{},
+	}
+}
+
+// begin admits one call, or says why not.
+func (d *door) begin(service string) *lift.Error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.draining {
+		return &lift.Error{Code: lift.Draining, Service: service, Err: errors.New("the sidecar is shutting down and takes no new calls")}
+	}
+	if d.running >= d.cfg.Limits.MaxCalls {
+		return &lift.Error{Code: lift.Busy, Service: service, Err: fmt.Errorf(
+			"the sidecar has its limit of %d calls open; send fewer at once, or raise the limit", d.cfg.Limits.MaxCalls)}
+	}
+	d.running++
+	return nil
+}
+
+// finish is the end of what begin admitted.
+func (d *door) finish() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.running--
+	d.checkIdleLocked()
+}
+
+func (d *door) checkIdleLocked() {
+	if !d.draining || d.running > 0 {
+		return
+	}
+	select {
+	case <-d.idle:
+	default:
+		close(d.idle)
+	}
+}
+
+// drain refuses new calls, and waits for the running ones and for their answers
+// to have left.
+func (d *door) drain(ctx context.Context) error {
+	d.mu.Lock()
+	d.draining = true
+	d.checkIdleLocked()
+	all := make([]*session, 0, len(d.sessions))
+	for s := range d.sessions {
+		all = append(all, s)
+	}
+	d.mu.Unlock()
+	for _, s := range all {
+		s.goAway()
+	}
+	select {
+	case <-d.idle:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for _, s := range all {
+		s.w.Flush()
+	}
+	for _, s := range all {
+		select {
+		case <-s.ended:
+		case <-ctx.Done():
+			return nil // nothing was running
+		}
+	}
+	return nil
+}
+
+// cut cancels what runs in sessions. Unary calls end with their connections.
+func (d *door) cut(cause *lift.Error) {
+	d.mu.Lock()
+	d.draining = true
+	d.checkIdleLocked()
+	all := make([]*session, 0, len(d.sessions))
+	for s := range d.sessions {
+		all = append(all, s)
+	}
+	d.mu.Unlock()
+	for _, s := range all {
+		s.cancelAll(cause)
+	}
+}
+
+// contained calls the Caller and turns a panic, and answers that break its
+// contract, into an error of this one call.
+func (d *door) contained(c *lift.Call) (resp *lift.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			resp, err = nil, d.panicked(c, p)
+		}
+	}()
+	resp, err = d.cfg.Caller.Call(c)
+	if err == nil && resp == nil {
+		err = lift.Errorf(c, lift.Internal, "neither an answer nor an error came back; this is a bug in Lift")
+	}
+	return resp, err
+}
+
+// panicked logs a panic and returns the error that the call ends with.
+func (d *door) panicked(c *lift.Call, p any) *lift.Error {
+	d.cfg.Log.Error("a call panicked; it alone fails", "service", c.Service, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	return &lift.Error{
+		Code: lift.Internal, Service: c.Service, Reached: lift.MayHaveActed,
+		Err: fmt.Errorf("the call panicked inside the sidecar, which lives on; this is a bug in Lift: %v", p),
+	}
+}
+
+// admitUnary refuses what comes by a connection beyond the limit.
+func (d *door) admitUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if err := d.admit(ctx); err != nil {
+		return nil, err
+	}
+	return next(ctx, req)
+}
+
+// admitStream is admitUnary for streams.
+func (d *door) admitStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if err := d.admit(stream.Context()); err != nil {
+		return err
+	}
+	return next(srv, stream)
+}
+
+func (d *door) admit(ctx context.Context) error {
+	conn := connOf(ctx)
+	if conn == nil || !conn.refused {
+		return nil
+	}
+	return wire.Status(&lift.Error{Code: lift.Busy, Err: fmt.Errorf(
+		"the sidecar serves its limit of %d connections; close some, share one client in a program, or raise the limit", d.cfg.Limits.MaxPeers)},
+		"", d.cfg.Now())
+}
+
+// connOf returns the connection that an RPC came by, nil where it is not one of
+// the gate's.
+func connOf(ctx context.Context) *peerConn {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	conn, _ := p.Addr.(*peerConn)
+	return conn
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package sidecar
+
+import "net"
+
+// peerPID is only known on Linux.
+func peerPID(net.Conn) (pid int, ok bool) { return 0, false }

@@ -1,0 +1,263 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/liftmesh/lift"
+	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
+)
+
+// Flow control of HTTP/2 below the sessions, in bytes. Both are fixed, since the
+// sessions have credit of their own. The stream's is what one stalled peer can
+// make us hold beyond that.
+const (
+	streamWindow = 128 << 10
+	connWindow   = 1 << 20
+)
+
+// Server is the door of the Lift API. Safe for concurrent use.
+type Server struct {
+	cfg    Config
+	socket *socket
+	gate   *gate
+	grpc   *grpc.Server
+	health *health.Server
+	door   *door
+
+	mu        sync.Mutex
+	listener  net.Listener // where new peers come in
+	serving   bool
+	closed    bool
+	strayed   bool // Recheck has said that the socket is lost
+	listeners sync.WaitGroup
+	failed    chan error
+	done      chan struct{}
+}
+
+// Listen opens the socket. Peers can connect from then on; they are answered once
+// [Server.Serve] runs. It fails, in words that say what to do, if the path is too
+// long or no socket, if another process that lives has it, or if its folder is
+// missing and cannot be made, read-only or full.
+func Listen(cfg Config) (*Server, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	sock, err := newSocket(cfg.Socket, cfg.Mode, cfg.Group)
+	if err != nil {
+		return nil, err
+	}
+	l, err := sock.listen()
+	if err != nil {
+		return nil, err
+	}
+	s := newServer(cfg)
+	s.socket = sock
+	s.listener = s.gate.wrap(l)
+	return s, nil
+}
+
+// On is Listen on a listener that is open already, of whatever kind; Config's
+// Socket, Mode and Group do not matter then. For tests in memory, and for sockets
+// that a supervisor hands over.
+func On(l net.Listener, cfg Config) (*Server, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	s := newServer(cfg)
+	s.listener = s.gate.wrap(l)
+	return s, nil
+}
+
+// newServer makes a server of a filled config, without a listener.
+func newServer(cfg Config) *Server {
+	s := &Server{cfg: cfg, failed: make(chan error, 1), done: make(chan struct{})}
+	var once sync.Once
+	s.gate = newGate(cfg.Limits.MaxPeers, func(int) {
+		once.Do(func() {
+			cfg.Log.Warn("more peers than the limit: further ones are refused", "limit", cfg.Limits.MaxPeers, "socket", cfg.Socket)
+		})
+	})
+	s.door = newDoor(&s.cfg)
+	s.health = health.NewServer()
+	s.health.SetServingStatus(liftv1.Lift_ServiceDesc.ServiceName, grpc_health_v1.HealthCheckResponse_SERVING)
+	s.grpc = grpc.NewServer(
+		grpc.UnaryInterceptor(s.door.admitUnary),
+		grpc.StreamInterceptor(s.door.admitStream),
+		grpc.MaxConcurrentStreams(uint32(min(cfg.Limits.MaxCallsPerPeer, math.MaxInt32))), //nolint:gosec // bounded
+		grpc.MaxRecvMsgSize(cfg.Limits.MaxBody+cfg.Limits.MaxHeader+(64<<10)),
+		grpc.MaxHeaderListSize(64<<10),
+		grpc.InitialWindowSize(streamWindow),
+		grpc.InitialConnWindowSize(connWindow),
+		grpc.SharedWriteBuffer(true),
+		grpc.ConnectionTimeout(cfg.Limits.HelloWithin),
+		// No pings of our own: after a freeze they would close a connection whose
+		// both ends were frozen together.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: math.MaxInt64, Timeout: math.MaxInt64}),
+	)
+	liftv1.RegisterLiftServer(s.grpc, s.door)
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	return s
+}
+
+// Serve answers until ctx ends or [Server.Close] is called, and returns nil then.
+// It is called once. When it returns the server is closed.
+func (s *Server) Serve(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closed || s.serving {
+		s.mu.Unlock()
+		return errors.New("sidecar: Serve was called twice, or after Close")
+	}
+	s.serving = true
+	s.serveLocked(s.listener)
+	s.mu.Unlock()
+
+	var tick <-chan time.Time
+	if s.cfg.RecheckEvery > 0 {
+		t := time.NewTicker(s.cfg.RecheckEvery)
+		defer t.Stop()
+		tick = t.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			s.Close()
+			return nil
+		case <-s.done:
+			return nil
+		case err := <-s.failed:
+			s.Close()
+			return err
+		case <-tick:
+			_ = s.Recheck() // it has logged
+		}
+	}
+}
+
+// serveLocked answers on l in the background.
+func (s *Server) serveLocked(l net.Listener) {
+	s.listeners.Add(1)
+	go func() {
+		defer s.listeners.Done()
+		err := s.grpc.Serve(l)
+		s.mu.Lock()
+		current := s.listener == l && !s.closed
+		s.mu.Unlock()
+		if err != nil && current && !errors.Is(err, grpc.ErrServerStopped) {
+			select {
+			case s.failed <- fmt.Errorf("the socket %s: %w", s.cfg.Socket, err):
+			default:
+			}
+		}
+	}()
+}
+
+// Recheck looks whether the socket is still there, which costs one stat, and
+// makes it anew if it was removed, or replaced by what a dead process left.
+// Sessions that are open go on. If another living process has taken the path it
+// is left alone and the error names it. Changes of state are logged.
+func (s *Server) Recheck() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.socket == nil || s.listener == nil || s.socket.here() {
+		return nil
+	}
+	l, err := s.socket.listen()
+	if err != nil {
+		if !s.strayed {
+			s.strayed = true
+			s.cfg.Log.Error("the socket is gone and cannot be made anew: new peers cannot come in", "socket", s.cfg.Socket, "err", err)
+		}
+		return err
+	}
+	s.strayed = false
+	old := s.listener
+	s.listener = s.gate.wrap(l)
+	if s.serving {
+		s.serveLocked(s.listener)
+	}
+	_ = old.Close()
+	s.cfg.Log.Warn("the socket was gone and has been made anew", "socket", s.cfg.Socket)
+	return nil
+}
+
+// Drain takes no new peers and no new calls (they get [lift.Draining]), tells
+// health checks and sessions so, waits until the running calls have ended or ctx
+// has, and closes the server. It returns ctx's error if calls were cut.
+func (s *Server) Drain(ctx context.Context) error {
+	s.health.Shutdown()
+	s.shut()
+	err := s.door.drain(ctx)
+	if err == nil {
+		s.flush(ctx)
+	}
+	s.Close()
+	return err
+}
+
+// flushFor is how long the last frames may take to leave the process.
+const flushFor = time.Second
+
+// flush gives what the sessions have sent the time to leave.
+func (s *Server) flush(ctx context.Context) {
+	out := make(chan struct{})
+	go func() {
+		defer close(out)
+		s.grpc.GracefulStop()
+	}()
+	late := time.NewTimer(flushFor)
+	defer late.Stop()
+	select {
+	case <-out:
+	case <-ctx.Done():
+	case <-late.C:
+	}
+}
+
+// shut closes the way in.
+func (s *Server) shut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.listener
+	s.listener = nil
+	if l == nil {
+		return
+	}
+	if s.socket != nil {
+		s.socket.remove()
+	}
+	_ = l.Close()
+}
+
+// Close removes the socket, cancels the running calls and closes all sessions. It
+// returns when everything that the server started has ended, except calls that
+// do not heed their cancellation. Closing twice does nothing.
+func (s *Server) Close() {
+	s.shut()
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		<-s.done
+		return
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.health.Shutdown()
+	s.door.cut(&lift.Error{Code: lift.Draining, Err: errors.New("the sidecar is shutting down")})
+	s.grpc.Stop()
+	s.listeners.Wait()
+	close(s.done)
+}
+
+// Addr returns the path of the socket.
+func (s *Server) Addr() string { return s.cfg.Socket }

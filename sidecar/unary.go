@@ -1,0 +1,80 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/internal/wire"
+	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
+)
+
+// Call implements the unary call, for everybody with a proto compiler.
+func (d *door) Call(ctx context.Context, req *liftv1.CallRequest) (*liftv1.CallResponse, error) {
+	now := d.cfg.Now()
+	var c lift.Call
+	wire.Fill(&c, req, now)
+	resp, err := d.unary(ctx, &c, req)
+	c.End()
+	if err != nil {
+		return nil, wire.Status(err, req.GetService(), now)
+	}
+	return resp, nil
+}
+
+func (d *door) unary(ctx context.Context, c *lift.Call, req *liftv1.CallRequest) (out *liftv1.CallResponse, err error) {
+	limits := &d.cfg.Limits
+	if n := wire.FieldsSize(req.GetHeader()) + len(req.GetPath()); n > limits.MaxHeader {
+		return nil, lift.Errorf(c, lift.TooLarge, "the header has %d bytes, the limit is %d", n, limits.MaxHeader)
+	}
+	if n := len(req.GetBody()); n > limits.MaxBody {
+		return nil, lift.Errorf(c, lift.TooLarge, "the body has %d bytes, the limit of a unary call is %d; use a session or the plain door", n, limits.MaxBody)
+	}
+	if err := d.begin(c.Service); err != nil {
+		return nil, err
+	}
+	defer d.finish()
+	if len(req.GetBody()) > 0 {
+		c.Body = lift.BytesBody(req.GetBody())
+	}
+	if deadline, ok := ctx.Deadline(); ok && c.Deadline.IsZero() {
+		c.Deadline = deadline.Round(0) // gRPC's timeout counts from its coming
+	}
+	stop := context.AfterFunc(ctx, func() { c.Cancel(ctx.Err()) })
+	defer stop()
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = nil, d.panicked(c, p)
+		}
+	}()
+	resp, err := d.contained(c)
+	if err != nil {
+		return nil, err
+	}
+	body, err := resp.Body.ReadAll(int64(limits.MaxBody))
+	switch {
+	case errors.Is(err, lift.TooLarge):
+		e := lift.Errorf(c, lift.TooLarge, "the answer's body is over the limit of a unary call, %d bytes; use a session or the plain door", limits.MaxBody)
+		e.Reached = lift.Answered
+		return nil, e
+	case err != nil:
+		if _, ok := errors.AsType[*lift.Error](err); ok {
+			return nil, err
+		}
+		code := lift.Unavailable
+		if cause := c.Err(); cause != nil {
+			code = wire.Canceled(cause)
+		}
+		e := lift.Errorf(c, code, "%w", fmt.Errorf("the answer broke off: %w", err))
+		e.Reached = lift.Answered
+		return nil, e
+	}
+	return &liftv1.CallResponse{
+		Status:   int32(resp.Status), //nolint:gosec // three digits
+		Header:   wire.Fields(resp.Header),
+		Body:     body,
+		Trailer:  wire.Fields(resp.Body.Trailer()),
+		Attempts: wire.Attempts(c.Attempts, c.Began),
+	}, nil
+}

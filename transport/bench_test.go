@@ -1,0 +1,65 @@
+package transport_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/transport"
+)
+
+func benchServer(b *testing.B) string {
+	b.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "hello")
+	})}
+	go func() { _ = srv.Serve(ln) }()
+	b.Cleanup(func() { _ = srv.Close() })
+	return ln.Addr().String()
+}
+
+// BenchmarkCall is one call over a warm connection on loopback; compare
+// BenchmarkPlainClient.
+func BenchmarkCall(b *testing.B) {
+	pool := transport.NewPool(benchServer(b), "", transport.Options{})
+	defer pool.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		c := &lift.Call{Service: "orders", Method: "GET", Path: "/hello", Deadline: time.Now().Add(time.Second)}
+		a := c.Attempt()
+		a.Timeout, a.Deadline = time.Second, c.Deadline
+		resp, err := pool.Call(c)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if got, _ := resp.Body.Complete(); string(got) != "hello" {
+			b.Fatalf("got %q", got)
+		}
+		c.End()
+	}
+}
+
+func BenchmarkPlainClient(b *testing.B) {
+	url := "http://" + benchServer(b) + "/hello"
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: time.Second}
+	defer client.CloseIdleConnections()
+	b.ReportAllocs()
+	for b.Loop() {
+		resp, err := client.Get(url)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if got, _ := io.ReadAll(resp.Body); string(got) != "hello" {
+			b.Fatalf("got %q", got)
+		}
+		_ = resp.Body.Close()
+	}
+}

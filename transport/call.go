@@ -1,0 +1,102 @@
+package transport
+
+import (
+	"errors"
+
+	"github.com/liftmesh/lift"
+)
+
+// Call sends one attempt to the endpoint; c.Current() is its record (one is
+// started if there is none). It returns at the answer's head, or, if the answer
+// declares a length of at most [Config.Whole], when all of it is here.
+//
+// The attempt's Deadline cuts it up to there; a stream that follows is cut by
+// the call's deadline and its cancel only. Reading a stream cut short gives an
+// [*lift.Error]. Whoever gets the response reads its body to the end or closes it.
+//
+// The request may go over the wire twice, if the call is idempotent and its body
+// is all here: when a pooled connection broke, or was doubtful and stayed silent,
+// before a byte of an answer came. Any other request goes a second time only if
+// nothing of the first had left.
+//
+// The errors are Unavailable, AttemptTimeout, DeadlineExceeded, CallCanceled,
+// BadResponse, TooLarge and InvalidCall. Status, Fresh, Reached and Err of the
+// attempt are written before Call returns.
+func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
+	a := c.Current()
+	if a == nil {
+		a = c.Attempt()
+	}
+	x := &exchange{pool: p, began: p.now()}
+	if err := x.prepare(c, p.addr); err != nil {
+		return nil, x.fail(c, a, &failure{code: lift.InvalidCall, err: err})
+	}
+	x.repeatable = c.IsIdempotent() && !x.live
+	f := p.refused()
+	if f == nil {
+		f = x.start(c, a)
+	}
+	if f == nil {
+		var got answer
+		if got, f = x.run(); f == nil {
+			var resp *lift.Response
+			if resp, f = x.deliver(c, a, got); f == nil {
+				return resp, nil
+			}
+		}
+	}
+	x.end(nil)
+	return nil, x.fail(c, a, f)
+}
+
+// run gets the request to the endpoint: over a pooled connection if one can be
+// had that suits it, over a fresh one otherwise, or over one after the other.
+func (x *exchange) run() (answer, *failure) {
+	what := wantTrusted
+	if x.repeatable {
+		what = wantAny
+	}
+	c, doubtful, f := x.pool.take(x, what)
+	switch {
+	case f != nil:
+		return answer{}, f
+	case c == nil:
+		return x.runFresh()
+	case doubtful:
+		return x.race(c)
+	}
+	resp, f := x.send(c)
+	if f == nil {
+		return answer{conn: c, resp: resp}, nil
+	}
+	if !f.silent || !f.unsent && !x.repeatable {
+		return answer{}, f
+	}
+	x.pool.dropOlder(c)
+	if _, _, waited := x.pool.take(x, wantFresh); waited != nil {
+		return answer{}, waited
+	}
+	return x.runFresh()
+}
+
+// runFresh sends the request over a connection of its own. The permit for it is held.
+func (x *exchange) runFresh() (answer, *failure) {
+	c, f := x.pool.connect(x, x, false)
+	if f != nil {
+		if cut := x.cutFailure(); cut != nil {
+			f = cut
+		}
+		return answer{}, f
+	}
+	resp, f := x.send(c)
+	return answer{conn: c, resp: resp, fresh: true}, f
+}
+
+func (p *Pool) refused() *failure {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		return nil
+	}
+	return &failure{code: lift.Unavailable, err: errors.New("the endpoint has left the set and takes no new calls")}
+}

@@ -1,0 +1,49 @@
+package transport_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/transport"
+)
+
+func ExamplePool() {
+	orders := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "order "+r.URL.Query().Get("id"))
+	}))
+	defer orders.Close()
+
+	slots := transport.NewSlots(0, 0) // one for the process
+	pool := transport.NewPool(orders.Listener.Addr().String(), "orders.internal", transport.Options{Slots: slots})
+	defer pool.Close()
+	if err := pool.Warm(context.Background(), 1); err != nil {
+		fmt.Println(err)
+	}
+
+	call := &lift.Call{Service: "orders", Path: "/?id=7", Deadline: time.Now().Add(time.Second)}
+	defer call.End()
+	response, err := pool.Call(call)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	content, err := response.Body.ReadAll(1 << 20)
+	fmt.Println(response.Status, string(content), err, "fresh:", call.Attempts[0].Fresh)
+	// Output: 200 order 7 <nil> fresh: false
+}
+
+func ExampleNewPool_dial() {
+	pool := transport.NewPool("orders:80", "", transport.Options{
+		Dial: func(context.Context, string, string) (net.Conn, error) { return nil, fmt.Errorf("the cable is cut") },
+	})
+	defer pool.Close()
+	_, err := pool.Call(&lift.Call{Service: "orders"})
+	fmt.Println(lift.CodeOf(err))
+	// Output: unavailable
+}

@@ -1,0 +1,128 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/liftmesh/lift"
+)
+
+// failure is why there is no answer.
+type failure struct {
+	code lift.Code
+	err  error
+	// silent: not a byte of an answer had come.
+	silent bool
+	// unsent: not a byte of the request had left.
+	unsent bool
+}
+
+// cause is who cut an exchange short.
+type cause uint8
+
+const (
+	uncut    cause = iota
+	timedOut       // the attempt's own timeout
+	deadline       // the call's deadline
+	canceled       // the call's caller
+)
+
+// failureOn says what a failed exchange on c died of. err is net/http's word;
+// the connection's own is better where it has one.
+func (x *exchange) failureOn(c *conn, err error) *failure {
+	c.mu.Lock()
+	heard, unsent, readErr := c.heard, !c.sent && !c.sending, c.readErr
+	c.mu.Unlock()
+	if f := x.cutFailure(); f != nil {
+		f.unsent = unsent
+		return f
+	}
+	f := &failure{code: lift.Unavailable, silent: !heard, unsent: unsent}
+	var broken *uploadError
+	switch {
+	case errors.As(err, &broken):
+		f.code, f.err, f.silent = lift.CallCanceled, fmt.Errorf("the request's body broke off at the caller's end: %w", broken.err), false
+		if errors.Is(broken.err, lift.TooLarge) {
+			f.code, f.err = lift.TooLarge, fmt.Errorf("the request's body: %w", broken.err)
+		}
+	case heard && isBreak(readErr):
+		f.code, f.err = lift.BadResponse, fmt.Errorf("the answer broke off within its head (%w); did the instance die?", readErr)
+	case heard:
+		f.code, f.err = lift.BadResponse, fmt.Errorf("what came is not an HTTP/1.1 answer: %s; is that an HTTP port?", clip(plain(err)))
+	case errors.Is(readErr, errUnsolicited):
+		f.err = readErr
+	case readErr != nil:
+		f.err = silentBreak(readErr)
+	default:
+		f.err = silentBreak(err)
+	}
+	return f
+}
+
+// silentBreak words the end of a connection that brought no answer.
+func silentBreak(err error) error {
+	switch {
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return fmt.Errorf("connection reset before an answer came: did the instance die or restart? (%w)", err)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("connection closed before an answer came: did the instance die or restart? (%w)", err)
+	default:
+		return fmt.Errorf("connection failed before an answer came: %w", err)
+	}
+}
+
+func isBreak(err error) bool { return err != nil && !errors.Is(err, errUnsolicited) }
+
+// plain is net/http's text without its own names.
+func plain(err error) string {
+	s := err.Error()
+	for _, prefix := range []string{"net/http: ", "HTTP/1.x transport connection broken: ", "http: "} {
+		s = strings.TrimPrefix(s, prefix)
+	}
+	return s
+}
+
+// cutFailure is the failure of an exchange that was cut, nil if it was not.
+func (x *exchange) cutFailure() *failure {
+	x.mu.Lock()
+	why, cancelErr := x.cause, x.cancelErr
+	x.mu.Unlock()
+	return cutBy(why, cancelErr)
+}
+
+func cutBy(why cause, cancelErr error) *failure {
+	switch why {
+	case timedOut:
+		return &failure{code: lift.AttemptTimeout, err: errors.New("no answer within the attempt's timeout")}
+	case deadline:
+		return &failure{code: lift.DeadlineExceeded, err: errors.New("the call's time was up")}
+	case canceled:
+		if cancelErr == nil {
+			cancelErr = context.Canceled
+		}
+		return &failure{code: lift.CallCanceled, err: fmt.Errorf("the caller gave up: %w", cancelErr)}
+	default:
+		return nil
+	}
+}
+
+// fail ends an exchange without an answer: the record of the attempt and the
+// error that leaves the pool.
+func (x *exchange) fail(c *lift.Call, a *lift.Attempt, f *failure) *lift.Error {
+	if a.Reached == lift.NotReached && x.maySee() {
+		a.Reached = lift.MayHaveActed
+	}
+	e := lift.Errorf(c, f.code, "%s: %w", x.pool.addr, f.err)
+	e.Endpoint = x.pool.addr
+	a.Err = e
+	return e
+}
+
+func panicError(doing string, v any) error {
+	return fmt.Errorf("panic while %s: %v\n%s", doing, v, debug.Stack())
+}

@@ -1,0 +1,170 @@
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/liftmesh/lift"
+)
+
+// Options is what a [Pool] is given. A zero field means its default.
+type Options struct {
+	Config Config
+	// Now reads the clocks that connections age by. Default [lift.Now].
+	Now func() lift.Instant
+	// Dial opens a connection. It must come back once ctx ends. Default a
+	// [net.Dialer]: no proxy, whatever HTTP_PROXY says.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Slots, if not nil, is what this pool shares with others: the process's
+	// connections, and its connects at once.
+	Slots *Slots
+	// Log takes what no caller is told: panics that were contained. Default none.
+	Log *slog.Logger
+}
+
+// Pool is the way to one endpoint: HTTP/1.1 over connections that are kept warm
+// and survive the freezing of the environment. It is a [lift.Caller]: one call
+// of it is one attempt. Safe for concurrent use.
+//
+// No connection is believed to live because it is there. It is trusted for
+// [Config.SafeIdle] after it was last heard of; later it is doubtful, and a call
+// that uses it has a fresh one opened beside it; after [Config.MaxIdle] it is
+// closed unused. An idle pool costs nothing but net/http's two goroutines for
+// each open connection: what is too old is closed when the pool is next used.
+type Pool struct {
+	addr, host string
+	cfg        Config
+	now        func() lift.Instant
+	dial       func(ctx context.Context, network, addr string) (net.Conn, error)
+	slots      *Slots
+	log        *slog.Logger
+	http       http.Transport
+
+	mu      sync.Mutex // never held while a conn or net/http is called
+	open    int        // connections that are open or being opened
+	idle    []*conn    // the one heard of last comes last
+	waiters []*waiter  // first come, first served
+	closed  bool
+}
+
+// NewPool returns the pool of the endpoint at addr (host:port). host is the Host
+// header of what is sent to it, "" for addr. Nothing is opened yet.
+func NewPool(addr, host string, o Options) *Pool {
+	p := &Pool{
+		addr: addr, host: host, cfg: o.Config.WithDefaults(),
+		now: o.Now, dial: o.Dial, slots: o.Slots, log: o.Log,
+	}
+	if p.host == "" {
+		p.host = addr
+	}
+	if p.now == nil {
+		p.now = lift.Now
+	}
+	if p.dial == nil {
+		p.dial = new(net.Dialer).DialContext
+	}
+	if p.log == nil {
+		p.log = slog.New(slog.DiscardHandler)
+	}
+	var only http.Protocols
+	only.SetHTTP1(true)
+	p.http.Protocols = &only
+	p.http.DisableCompression = true // what the caller asked for is what it gets
+	p.http.MaxResponseHeaderBytes = int64(p.cfg.MaxHeader)
+	p.http.ExpectContinueTimeout = p.cfg.ConnectTimeout
+	p.http.DialContext = handOver
+	p.slots.join(p)
+	return p
+}
+
+// Stats is what a pool holds at one moment.
+type Stats struct {
+	// Open connections, and those being opened. Open is Idle and InUse together.
+	Open int
+	// Idle connections, trusted and doubtful.
+	Idle int
+	// InUse is the connections that carry a call or are being opened.
+	InUse int
+}
+
+// Stats returns what the pool holds now.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{Open: p.open, Idle: len(p.idle), InUse: p.open - len(p.idle)}
+}
+
+// Warm opens connections until n are trusted and idle, within the pool's limits.
+// It returns the first error, after all that it began has ended.
+func (p *Pool) Warm(ctx context.Context, n int) error {
+	p.sweep()
+	n = min(n, p.cfg.MaxIdleConnections) - p.trusted()
+	errs := make(chan error, max(n, 0))
+	started := 0
+	for ; started < n && p.tryPermit(); started++ {
+		go func() {
+			var err error
+			defer func() { errs <- err }()
+			defer p.contain("warming", func(cause error) { err = cause })
+			c, f := p.connect(ctx, ctx, false)
+			if f != nil {
+				err = &lift.Error{Code: f.code, Endpoint: p.addr, Err: f.err}
+				return
+			}
+			p.put(c)
+		}()
+	}
+	var first error
+	for range started {
+		if err := <-errs; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// Thaw is a hint that a freeze has just ended: what is too old or has been
+// closed by the peer is closed now and not at the next call. No call depends on it.
+func (p *Pool) Thaw() {
+	p.sweep()
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil // in use while they are looked at
+	p.mu.Unlock()
+	for _, c := range idle {
+		if c.alive() {
+			p.put(c)
+		} else {
+			c.close()
+		}
+	}
+}
+
+// Close takes no new calls and closes what is idle; what is in flight ends in
+// its own time. Closing twice does nothing.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.close()
+	}
+	p.slots.leave(p)
+}
+
+// contain is deferred in every goroutine that the pool starts. report, if not
+// nil, is told of a panic as an error.
+func (p *Pool) contain(doing string, report func(error)) {
+	if v := recover(); v != nil {
+		err := panicError(doing, v)
+		p.log.Error("contained a panic", "endpoint", p.addr, "error", err)
+		if report != nil {
+			report(err)
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package transport
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"github.com/liftmesh/lift"
+)
+
+// request is a call's request made ready to be sent, more than once if need be.
+type request struct {
+	method string
+	url    url.URL
+	header http.Header
+	body   *lift.Body
+	bytes  []byte // the body, if it is all here
+	live   bool   // the body is still coming in
+}
+
+// outgoing is what one sending of a request needs.
+type outgoing struct {
+	http.Request
+	content bytes.Reader
+}
+
+// prepare checks a call and makes its request. What it lets pass is one request
+// on the wire and no more: nothing in it can end a line, a head or a body.
+func (r *request) prepare(c *lift.Call, addr string) error {
+	r.method = c.Method
+	if r.method == "" {
+		r.method = http.MethodGet
+	}
+	if !isToken(r.method) {
+		return fmt.Errorf("method %q is not an HTTP method; letters like GET are what is wanted", c.Method)
+	}
+	if r.method == http.MethodConnect {
+		return fmt.Errorf("method CONNECT opens a tunnel, which Lift does not carry; call the service itself")
+	}
+	if err := r.target(c.Path, addr); err != nil {
+		return err
+	}
+	if err := r.fields(c.Header); err != nil {
+		return err
+	}
+	r.body = c.Body
+	content, whole := c.Body.Complete()
+	r.bytes, r.live = content, !whole && c.Body.Size() != 0
+	return nil
+}
+
+// target takes path and query over as they are, byte for byte.
+func (r *request) target(path, addr string) error {
+	if path == "" {
+		path = "/"
+	}
+	if path[0] != '/' && !(path == "*" && r.method == http.MethodOptions) {
+		return fmt.Errorf("path %q has to start with a slash: path and query only, without scheme and host", clip(path))
+	}
+	for i := 0; i < len(path); i++ {
+		if b := path[i]; b <= ' ' || b == 0x7f || b == '#' {
+			return fmt.Errorf("path %q holds the byte %q; percent-encode it", clip(path), b)
+		}
+	}
+	r.url = url.URL{Scheme: "http", Host: addr, Opaque: path}
+	if strings.HasPrefix(path, "//") {
+		// As Opaque it would be written with the scheme in front.
+		u, err := url.ParseRequestURI("http://host" + path)
+		if err != nil || u.RequestURI() != path {
+			return fmt.Errorf("path %q is not properly percent-encoded", clip(path))
+		}
+		u.Host = addr
+		r.url = *u
+	}
+	return nil
+}
+
+// fields takes the header over, without what is between two hops only.
+func (r *request) fields(fields []lift.Field) error {
+	r.header = make(http.Header, len(fields)+1)
+	values := make([]string, 0, len(fields))
+	var named []string // by Connection fields
+	for i := range fields {
+		f := &fields[i]
+		if !isToken(f.Name) {
+			return fmt.Errorf("header name %q holds what a name must not hold (only letters, digits and !#$%%&'*+-.^_`|~)", clip(f.Name))
+		}
+		if b, ok := badValueByte(f.Value); ok {
+			return fmt.Errorf("header %s holds the byte %q; a value must not hold control bytes", f.Name, b)
+		}
+		if hop, ofRequest := hopByHop(f.Name); hop || ofRequest {
+			if strings.EqualFold(f.Name, "Connection") {
+				named = append(named, strings.Split(f.Value, ",")...)
+			}
+			continue
+		}
+		name := textproto.CanonicalMIMEHeaderKey(f.Name)
+		if old, ok := r.header[name]; ok {
+			r.header[name] = append(old, f.Value)
+			continue
+		}
+		values = append(values, f.Value)
+		r.header[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	for _, name := range named {
+		delete(r.header, textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name)))
+	}
+	if _, ok := r.header["User-Agent"]; !ok {
+		r.header["User-Agent"] = nil // else net/http would speak for the caller
+	}
+	return nil
+}
+
+// outgoing makes one request to send. u is its upload if the body is live.
+func (r *request) outgoing(p *Pool) (o *outgoing, u *upload) {
+	o = &outgoing{Request: http.Request{
+		Method: r.method, URL: &r.url, Header: r.header, Host: p.host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}}
+	switch {
+	case r.live:
+		u = p.newUpload(r.body)
+		o.Body, o.ContentLength = u, u.size
+		if u.size < 0 {
+			// Said outright, for net/http would wait up to 200 ms to see if
+			// there is a body at all.
+			o.TransferEncoding = chunkedEncoding
+		}
+	case len(r.bytes) > 0:
+		o.content.Reset(r.bytes)
+		o.Body, o.ContentLength = io.NopCloser(&o.content), int64(len(r.bytes))
+	}
+	return o, u
+}
+
+var chunkedEncoding = []string{"chunked"} // only ever read
+
+// hopByHop reports whether a field is between two hops only (RFC 9110, section
+// 7.6.1, and Proxy-Authorization, which is for a proxy), or is one of a request
+// that is written anew from what is known: length and host.
+func hopByHop(name string) (hop, ofRequest bool) {
+	switch len(name) {
+	case 2:
+		return strings.EqualFold(name, "TE"), false
+	case 4:
+		return false, strings.EqualFold(name, "Host")
+	case 7:
+		return strings.EqualFold(name, "Upgrade") || strings.EqualFold(name, "Trailer"), false
+	case 10:
+		return strings.EqualFold(name, "Connection") || strings.EqualFold(name, "Keep-Alive"), false
+	case 14:
+		return false, strings.EqualFold(name, "Content-Length")
+	case 16:
+		return strings.EqualFold(name, "Proxy-Connection"), false
+	case 17:
+		return strings.EqualFold(name, "Transfer-Encoding"), false
+	case 19:
+		return false, strings.EqualFold(name, "Proxy-Authorization")
+	}
+	return false, false
+}
+
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	if s == "" {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		b := s[i]
+		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 {
+			continue
+		}
+		return false
+	}
+	return true
+}
+
+// badValueByte finds a byte that must not stand in a field's value (RFC 9110,
+// section 5.5): a control byte other than tab.
+func badValueByte(s string) (byte, bool) {
+	for i := 0; i < len(s); i++ {
+		if b := s[i]; b < ' ' && b != '\t' || b == 0x7f {
+			return b, true
+		}
+	}
+	return 0, false
+}
+
+// clip keeps an error's text short whatever it quotes.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "..."
+	}
+	return s
+}
