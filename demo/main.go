@@ -17,6 +17,9 @@ import (
 	"time"
 )
 
+// pace is the pause between invocations.
+const pace = 15 * time.Millisecond
+
 func main() {
 	keep := flag.Bool("keep", false, "leave everything running afterwards, to play with")
 	flag.Parse()
@@ -65,6 +68,7 @@ func run(ctx context.Context, keep bool) int {
 // play goes through the story while invocations flow.
 func play(ctx context.Context, w *world, s *screen) error {
 	w.tally.phases = nil
+	s.head()
 	for _, scene := range story {
 		w.tally.begin(scene.name)
 		s.draw()
@@ -86,13 +90,14 @@ func play(ctx context.Context, w *world, s *screen) error {
 func flow(ctx context.Context, w *world, s *screen, last time.Duration) {
 	end := time.Now().Add(last)
 	for time.Now().Before(end) && ctx.Err() == nil {
-		w.invoke(ctx)
+		w.invoke(ctx, false)
 		s.draw()
 		select {
 		case <-ctx.Done():
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(pace):
 		}
 	}
+	w.invoke(ctx, true) // each call counts where it began
 }
 
 func conclude(s *screen, w *world, took time.Duration) int {

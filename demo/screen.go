@@ -54,7 +54,7 @@ func (s *screen) picture() string {
 		return ""
 	}
 	p := s.t.phases[len(s.t.phases)-1]
-	fmt.Fprintf(&b, "\n  %-9s %-24s %-10s %7s %9s  %s\n", "instance", "is", "Lift sees", "share", "p50", "why")
+	fmt.Fprintf(&b, "\n  %-8s %-12s %-10s %6s %8s  %s\n", "instance", "is", "Lift sees", "share", "p50", "why")
 	all := 0
 	for _, n := range p.served {
 		all += n
@@ -65,33 +65,45 @@ func (s *screen) picture() string {
 		if all > 0 {
 			share = float64(p.served[v.Name]) / float64(all)
 		}
-		fmt.Fprintf(&b, "  %-9s %-24s %-10s %6.0f%% %9s  %s\n", v.Name, v.Doing, paint(v.State), share*100,
-			short(recent.quantile(0.5)), clip(v.Why, 34))
+		fmt.Fprintf(&b, "  %-8s %-12s %s %5.0f%% %8s  %s\n", v.Name, v.Doing, paint(v.State), share*100,
+			short(recent.quantile(0.5)), clip(v.Why, 28))
 	}
-	fmt.Fprintf(&b, "\n  now: %s (%s)\n  %s\n", p.Name, time.Since(p.began).Round(100*time.Millisecond), line(p))
+	fmt.Fprintf(&b, "\n%s\n  (for %s now)\n", row(p, s.t.instances), time.Since(p.began).Round(100*time.Millisecond))
 	return b.String()
 }
 
-// finish prints the line that stays of the phase that has ended.
-func (s *screen) finish() {
-	s.t.mu.Lock()
-	p := s.t.phases[len(s.t.phases)-1]
-	text := line(p)
-	var shares []string
+// head prints the head of the table whose rows are the phases.
+func (s *screen) head() {
+	s.say("\n  %-25s %-17s %-17s %s", "", "failed with Lift", "failed without", "served through Lift by")
+	names := ""
 	for _, v := range s.t.instances {
-		shares = append(shares, fmt.Sprintf("%s %d", v.Name, p.served[v.Name]))
+		names += fmt.Sprintf(" %5s", v.Name)
 	}
-	s.t.mu.Unlock()
-	s.say("  %-38s %s   served: %s", p.Name, text, strings.Join(shares, " "))
+	s.say("  %-25s %-8s %-8s %-8s %-8s%s", "", "GET", "POST", "GET", "POST", names)
 }
 
-// line is a phase in a few words. The caller holds the tally's lock.
-func line(p *phase) string {
-	part := func(lift bool) string {
-		get, post := p.score(lift, false), p.score(lift, true)
-		return fmt.Sprintf("GET %d/%d POST %d/%d failed", get.Failed, get.Sent, post.Failed, post.Sent)
+// finish prints the row that stays of the phase that has ended.
+func (s *screen) finish() {
+	s.t.mu.Lock()
+	text := row(s.t.phases[len(s.t.phases)-1], s.t.instances)
+	s.t.mu.Unlock()
+	s.say("%s", text)
+}
+
+// row is a phase in one line. The caller holds the tally's lock.
+func row(p *phase, instances []*instanceView) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  %-25s", p.Name)
+	for _, lift := range []bool{true, false} {
+		for _, post := range []bool{false, true} {
+			sc := p.score(lift, post)
+			fmt.Fprintf(&b, " %-8s", fmt.Sprintf("%d/%d", sc.Failed, sc.Sent))
+		}
 	}
-	return fmt.Sprintf("Lift: %-32s plain: %-32s", part(true), part(false))
+	for _, v := range instances {
+		fmt.Fprintf(&b, " %5d", p.served[v.Name])
+	}
+	return b.String()
 }
 
 // table is the end: the same calls with Lift and without.

@@ -31,7 +31,7 @@ var story = []scene{
 	{"B goes on (SIGCONT)", (*world).unhang, 5 * time.Second},
 	{"C answers 503", (*world).sicken, 4 * time.Second},
 	{"C is well again", (*world).heal, 5 * time.Second},
-	{"frozen 4 s, idle connections closed", (*world).freeze, 4 * time.Second},
+	{"frozen, hung up on", (*world).freeze, 4 * time.Second},
 }
 
 // Indices into story, for the reactions that are looked for.

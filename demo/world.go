@@ -105,9 +105,10 @@ func (w *world) logged(source, line string) {
 	}
 }
 
-// invoke runs one invocation and counts what its calls came to.
-func (w *world) invoke(ctx context.Context) {
-	order := report.Order{Gets: 4, Posts: 2, Timeout: int(callTimeout.Milliseconds())}
+// invoke runs one invocation and counts what its calls came to; flush waits for
+// those that are still out.
+func (w *world) invoke(ctx context.Context, flush bool) {
+	order := report.Order{Gets: 4, Posts: 2, Timeout: int(callTimeout.Milliseconds()), Flush: flush}
 	for _, i := range w.instances {
 		order.Plain = append(order.Plain, i.addr)
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"testing"
 	"time"
 
@@ -33,18 +34,36 @@ func BenchmarkCall(b *testing.B) {
 	defer pool.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		c := &lift.Call{Service: "orders", Method: "GET", Path: "/hello", Deadline: time.Now().Add(time.Second)}
-		a := c.Attempt()
-		a.Timeout, a.Deadline = time.Second, c.Deadline
-		resp, err := pool.Call(c)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if got, _ := resp.Body.Complete(); string(got) != "hello" {
-			b.Fatalf("got %q", got)
-		}
-		c.End()
+		callOnce(b, pool)
 	}
+}
+
+func callOnce(b *testing.B, pool *transport.Pool) {
+	c := &lift.Call{Service: "orders", Method: "GET", Path: "/hello", Deadline: time.Now().Add(time.Second)}
+	a := c.Attempt()
+	a.Timeout, a.Deadline = time.Second, c.Deadline
+	resp, err := pool.Call(c)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	if got, _ := resp.Body.Complete(); string(got) != "hello" {
+		b.Errorf("got %q", got)
+	}
+	c.End()
+}
+
+// BenchmarkCall64 is 64 callers at once.
+func BenchmarkCall64(b *testing.B) {
+	pool := transport.NewPool(benchServer(b), "", transport.Options{Config: transport.Config{MaxIdleConnections: 64}, Slots: transport.NewSlots(0, 0)})
+	defer pool.Close()
+	b.ReportAllocs()
+	b.SetParallelism(64 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			callOnce(b, pool)
+		}
+	})
 }
 
 func BenchmarkPlainClient(b *testing.B) {
@@ -53,13 +72,32 @@ func BenchmarkPlainClient(b *testing.B) {
 	defer client.CloseIdleConnections()
 	b.ReportAllocs()
 	for b.Loop() {
-		resp, err := client.Get(url)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if got, _ := io.ReadAll(resp.Body); string(got) != "hello" {
-			b.Fatalf("got %q", got)
-		}
-		_ = resp.Body.Close()
+		getOnce(b, client, url)
 	}
+}
+
+func getOnce(b *testing.B, client *http.Client, url string) {
+	resp, err := client.Get(url)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	if got, _ := io.ReadAll(resp.Body); string(got) != "hello" {
+		b.Errorf("got %q", got)
+	}
+	_ = resp.Body.Close()
+}
+
+// BenchmarkPlainClient64 is what BenchmarkCall64 compares with.
+func BenchmarkPlainClient64(b *testing.B) {
+	url := "http://" + benchServer(b) + "/hello"
+	client := &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}, Timeout: time.Second}
+	defer client.CloseIdleConnections()
+	b.ReportAllocs()
+	b.SetParallelism(64 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			getOnce(b, client, url)
+		}
+	})
 }

@@ -9,11 +9,13 @@ import "time"
 type Config struct {
 	// ConnectTimeout limits one TCP connect. Default 1 s (linkerd2-proxy's).
 	ConnectTimeout time.Duration
-	// SafeIdle is the idle age up to which a connection is trusted unasked.
-	// Default 3 s: below the 4 to 5 s after which common servers hang up
+	// SafeIdle is the age up to which a connection is trusted unasked, counted
+	// from when the last request on it was written: its answer proves that the
+	// peer lived then, and not when the answer was read, for a freeze may have lain
+	// between. Default 3 s: below the 4 to 5 s after which common servers hang up
 	// (linkerd2-proxy's outbound HTTP/1 pool idle; Node closes after 5 s).
 	SafeIdle time.Duration
-	// MaxIdle is the idle age beyond which a connection is closed, not used.
+	// MaxIdle is the age, counted likewise, beyond which a connection is closed, not used.
 	// Default 55 s: below the 60 s of ALB and VPC Lattice.
 	MaxIdle time.Duration
 	// MaxConnections to one endpoint; a call beyond that waits for one, under

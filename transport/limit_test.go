@@ -305,3 +305,35 @@ func TestConnectsAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// A dial that panics fails what waits for it, and costs no permit.
+func TestPanickingDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up, clock, panics := &upstream{next: onceThen(resetting)}, newClock(), false
+		p := transport.NewPool("x:1", "", transport.Options{
+			Now: clock.now,
+			Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if panics {
+					panic("boom")
+				}
+				return up.dial(ctx, network, addr)
+			},
+		})
+		if _, err := p.Call(&lift.Call{}); err != nil {
+			t.Fatal(err)
+		}
+		clock.jump(10*time.Second, 0)
+		panics = true
+		_, err := p.Call(&lift.Call{Deadline: clock.now().Wall.Add(time.Second)}) // the dial beside it panics, then it is reset
+		wantError(t, err, lift.Internal)
+		if err := p.Warm(t.Context(), 1); err == nil {
+			t.Error("warmed by a panic")
+		}
+		synctest.Wait()
+		if s := p.Stats(); s.Open != 0 {
+			t.Errorf("left: %+v", s)
+		}
+		p.Close()
+		up.close()
+	})
+}

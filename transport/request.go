@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,7 +40,7 @@ func (r *request) prepare(c *lift.Call, addr string) error {
 		return fmt.Errorf("method %q is not an HTTP method; letters like GET are what is wanted", c.Method)
 	}
 	if r.method == http.MethodConnect {
-		return fmt.Errorf("method CONNECT opens a tunnel, which Lift does not carry; call the service itself")
+		return errors.New("method CONNECT opens a tunnel, which Lift does not carry; call the service itself")
 	}
 	if err := r.target(c.Path, addr); err != nil {
 		return err

@@ -36,33 +36,48 @@ type function struct {
 	lift  *sdk.Client
 	plain *http.Client
 	turn  atomic.Int64
+
+	out  sync.WaitGroup // plain calls
+	mu   sync.Mutex
+	made []report.Call // plain calls that have ended since the last report
 }
 
 func (f *function) handle(ctx context.Context, order report.Order) ([]report.Call, error) {
 	timeout := time.Duration(order.Timeout) * time.Millisecond
-	calls := make([]report.Call, 0, 2*(order.Gets+order.Posts))
-	for range 2 {
-		for i := range order.Gets + order.Posts {
-			calls = append(calls, report.Call{Lift: len(calls) < order.Gets+order.Posts, Post: i >= order.Gets})
-		}
-	}
+	calls := make([]report.Call, order.Gets+order.Posts)
 	var wg sync.WaitGroup
 	for i := range calls {
+		post := i >= order.Gets
 		wg.Go(func() {
-			c := &calls[i]
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			began := time.Now()
-			if c.Lift {
-				f.throughLift(ctx, c)
-			} else {
-				f.throughPlain(ctx, c, order.Plain)
-			}
-			c.Took = time.Since(began).Microseconds()
+			calls[i] = timed(report.Call{Lift: true, Post: post}, func(c *report.Call) { f.throughLift(ctx, c) })
+		})
+		f.out.Go(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+			defer cancel()
+			call := timed(report.Call{Post: post}, func(c *report.Call) { f.throughPlain(ctx, c, order.Plain) })
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.made = append(f.made, call)
 		})
 	}
 	wg.Wait()
+	if order.Flush {
+		f.out.Wait()
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	calls = append(calls, f.made...)
+	f.made = nil
 	return calls, nil
+}
+
+func timed(c report.Call, call func(*report.Call)) report.Call {
+	began := time.Now()
+	call(&c)
+	c.Took = time.Since(began).Microseconds()
+	return c
 }
 
 type answer struct {

@@ -9,6 +9,10 @@ type Order struct {
 	Posts   int      `json:"posts"`
 	Plain   []string `json:"plain"` // addresses for the calls without Lift
 	Timeout int      `json:"timeout_ms"`
+	// Flush has the function wait for the plain calls that are still out. Without
+	// it they report in a later invocation, so that those that hang do not hold
+	// up the others.
+	Flush bool `json:"flush"`
 }
 
 // Call is one call that was made.
