@@ -19,6 +19,8 @@ var ErrBodyClosed = errors.New("body closed before its end")
 // attempt reads the body.
 var ErrBodySuperseded = errors.New("body is being read by a later attempt")
 
+var errSpilled = errors.New("the body has been read past its replay buffer and cannot be sent again")
+
 // Body is the content of a request or a response: bytes that are here, then a
 // live rest, if there is one. What is read of the rest is kept up to a limit,
 // so that a later attempt can read the body from its beginning; once more than
@@ -30,9 +32,12 @@ type Body struct {
 	size int64
 	keep int
 
-	mu      sync.Mutex // held while reading rest, so that readers take turns
+	turn sync.Mutex // held while rest is read; taken before mu
+
+	mu      sync.Mutex // never held while anything blocks
 	head    []byte
 	rest    io.ReadCloser
+	read    int  // bytes read of rest
 	spilled bool // head is not all that has been read of rest
 	err     error
 	reader  *bodyReader
@@ -100,7 +105,7 @@ func (b *Body) Reader() (io.ReadCloser, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.spilled {
-		return nil, errors.New("the request body has been read past its replay buffer and cannot be sent again")
+		return nil, errSpilled
 	}
 	b.reader = &bodyReader{body: b}
 	return b.reader, nil
@@ -200,56 +205,77 @@ func (b *Body) finish(err error) {
 
 type bodyReader struct {
 	body *Body
-	at   int // position in head while the body is not spilled
+	at   int // position in the body
 }
 
 // Read implements io.Reader.
 func (r *bodyReader) Read(p []byte) (int, error) {
-	n, err, ended := r.read(p)
-	if ended {
-		end := err
-		if end == io.EOF { //nolint:errorlint // io.EOF is never wrapped by contract
-			end = nil
-		}
-		r.body.finish(end)
+	b := r.body
+	if n, err, done := r.replay(p); done {
+		return n, err
+	}
+	b.turn.Lock() // an earlier reader may be waiting for the rest; what it gets is kept
+	n, err, done := r.replay(p)
+	if done {
+		b.turn.Unlock()
+		return n, err
+	}
+	n, err = b.rest.Read(p)
+	b.take(r, p[:n], err)
+	b.turn.Unlock()
+	if err == nil {
+		return n, nil
+	}
+	end := err
+	if end == io.EOF { //nolint:errorlint // a reader's end is io.EOF itself
+		end = nil
+	}
+	b.finish(end)
+	if b.isClosed() {
+		return 0, ErrBodyClosed
 	}
 	return n, err
 }
 
-func (r *bodyReader) read(p []byte) (n int, err error, ended bool) { //nolint:revive // ended qualifies err
+// replay reads from what is kept. done is false if r has to read the rest.
+func (r *bodyReader) replay(p []byte) (n int, err error, done bool) { //nolint:revive,staticcheck // done qualifies err
 	b := r.body
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.reader != r {
-		return 0, ErrBodySuperseded, false
-	}
-	if !b.spilled && r.at < len(b.head) {
+	switch {
+	case b.reader != r:
+		return 0, ErrBodySuperseded, true
+	case !b.spilled && r.at < len(b.head):
 		n = copy(p, b.head[r.at:])
 		r.at += n
-		return n, nil, false
+		return n, nil, true
+	case b.rest == nil:
+		return 0, io.EOF, true
+	case r.at != b.read:
+		return 0, errSpilled, true // an earlier reader took it past the buffer meanwhile
+	case b.isClosed():
+		return 0, ErrBodyClosed, true
+	case b.err != nil:
+		return 0, b.err, true
 	}
-	if b.err != nil || b.rest == nil {
-		return 0, b.err, false
+	return 0, nil, false
+}
+
+// take keeps what r has read of the rest. turn is held.
+func (b *Body) take(r *bodyReader, p []byte, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r.at += len(p)
+	b.read += len(p)
+	b.err = err
+	if b.spilled || len(p) == 0 {
+		return
 	}
-	if b.isClosed() {
-		return 0, ErrBodyClosed, false
+	if len(b.head)+len(p) > b.keep {
+		b.spilled, b.head = true, nil
+		return
 	}
-	n, err = b.rest.Read(p)
-	if b.isClosed() {
-		return 0, ErrBodyClosed, false
-	}
-	if err != nil {
-		b.err, ended = err, true
-	}
-	if !b.spilled && n > 0 {
-		if len(b.head)+n <= b.keep {
-			b.head = append(b.head, p[:n]...)
-			r.at += n
-		} else {
-			b.spilled, b.head = true, nil
-		}
-	}
-	return n, err, ended
+	b.head = append(b.head, p...)
 }
 
 // Close implements io.Closer; it leaves the body as it is.

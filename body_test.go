@@ -87,6 +87,46 @@ func TestBodyLaterReaderTakesOver(t *testing.T) {
 	}
 }
 
+// A caller that stalls while its body is read must not stall who asks whether
+// the call can be sent again, nor lose what it sends later.
+func TestBodyStalledReaderHoldsUpNobody(t *testing.T) {
+	for _, keep := range []int{64, 2} {
+		pr, pw := io.Pipe()
+		b := lift.StreamBody(pr, -1, keep)
+		stalled, err := b.Reader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		reading := make(chan struct{})
+		wg.Go(func() {
+			close(reading)
+			_, _ = stalled.Read(make([]byte, 16))
+		})
+		<-reading
+		if !b.Replayable() {
+			t.Error("a body of which nothing was read cannot be replayed")
+		}
+		second, err := b.Reader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			_, _ = io.WriteString(pw, "hello")
+			_ = pw.Close()
+		})
+		got, err := io.ReadAll(second)
+		switch {
+		case err == nil && string(got) == "hello": // the stalled read was kept, or came too late
+		case keep == 2 && err != nil && len(got) == 0: // it took the body past its buffer
+		default:
+			t.Errorf("keep %d: the later reader got %q, %v", keep, got, err)
+		}
+		_ = b.Close()
+		wg.Wait()
+	}
+}
+
 func TestBodyCloseWakesAndReportsOnce(t *testing.T) {
 	r, w := io.Pipe()
 	defer w.Close()

@@ -115,12 +115,16 @@ func (e *Error) Is(target error) bool {
 	}
 	switch target {
 	case context.DeadlineExceeded:
-		return e.Code == DeadlineExceeded || e.Code == AttemptTimeout
+		return e.Timeout()
 	case context.Canceled:
 		return e.Code == CallCanceled
 	}
 	return false
 }
+
+// Timeout reports whether time was up, as [net.Error] asks; so it does through
+// a url.Error.
+func (e *Error) Timeout() bool { return e.Code == DeadlineExceeded || e.Code == AttemptTimeout }
 
 // CodeOf returns the code of the [*Error] in err's chain, or "" if there is none.
 func CodeOf(err error) Code {

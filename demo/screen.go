@@ -74,12 +74,12 @@ func (s *screen) picture() string {
 
 // head prints the head of the table whose rows are the phases.
 func (s *screen) head() {
-	s.say("\n  %-25s %-17s %-17s %s", "", "failed with Lift", "failed without", "served through Lift by")
+	s.say("\n  %-22s %-17s %-17s %s", "", "failed with Lift", "failed without", "served through Lift by")
 	names := ""
 	for _, v := range s.t.instances {
 		names += fmt.Sprintf(" %5s", v.Name)
 	}
-	s.say("  %-25s %-8s %-8s %-8s %-8s%s", "", "GET", "POST", "GET", "POST", names)
+	s.say("  %-22s %-8s %-8s %-8s %-8s%s", "", "GET", "POST", "GET", "POST", names)
 }
 
 // finish prints the row that stays of the phase that has ended.
@@ -93,7 +93,7 @@ func (s *screen) finish() {
 // row is a phase in one line. The caller holds the tally's lock.
 func row(p *phase, instances []*instanceView) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "  %-25s", p.Name)
+	fmt.Fprintf(&b, "  %-22s", p.Name)
 	for _, lift := range []bool{true, false} {
 		for _, post := range []bool{false, true} {
 			sc := p.score(lift, post)
