@@ -125,9 +125,9 @@ func serviceSettings() []setting[mesh.ServiceConfig] {
 			why:   "a Lambda environment has 1,024 descriptors, shared with the function",
 		}, func(s *sc, d datum) { s.Transport.MaxConnections = int(d.ns) }},
 		{rule{
-			path: "connections.max_idle_count", kind: whole, low: "1", high: "256", preset: "16",
+			path: "connections.max_idle_count", kind: whole, low: "1", high: "256", preset: "64",
 			means: "idle connections kept to one endpoint; at most max",
-			why:   "keeps bursts warm without hoarding descriptors",
+			why:   "as many as there may be: fewer would have a burst hang up and connect again with every other call",
 		}, func(s *sc, d datum) { s.Transport.MaxIdleConnections = int(d.ns) }},
 		{rule{
 			path: "connections.max_header", kind: size, low: "1KiB", high: "16MiB", preset: "64KiB",

@@ -21,7 +21,9 @@ type Config struct {
 	// MaxConnections to one endpoint; a call beyond that waits for one, under
 	// its deadline. Default 64.
 	MaxConnections int
-	// MaxIdleConnections kept to one endpoint. Default 16.
+	// MaxIdleConnections kept to one endpoint. Default 64, as many as there may be:
+	// fewer would have a burst hang up and connect again with every other call.
+	// The process-wide limit takes the oldest where descriptors run short.
 	MaxIdleConnections int
 	// MaxHeader is the largest response header in bytes. Default 64 KiB.
 	MaxHeader int
@@ -37,7 +39,7 @@ func (c Config) WithDefaults() Config {
 	set(&c.SafeIdle, 3*time.Second)
 	set(&c.MaxIdle, 55*time.Second)
 	set(&c.MaxConnections, 64)
-	set(&c.MaxIdleConnections, 16)
+	set(&c.MaxIdleConnections, 64)
 	set(&c.MaxHeader, 64<<10)
 	set(&c.Whole, 64<<10)
 	return c
