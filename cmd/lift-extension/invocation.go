@@ -9,6 +9,10 @@ import (
 // two sides, in any order: the function's SDK tells its start and its end, the
 // Extensions API its start. Safe for concurrent use.
 type invocation struct {
+	// many: several run at a time, as on Managed Instances, so that there is no
+	// current one whose end could bound a call. Set before first use.
+	many bool
+
 	mu   sync.Mutex
 	id   string
 	end  time.Time
@@ -19,7 +23,7 @@ type invocation struct {
 func (i *invocation) started(id string, end time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if id == "" || id != i.done {
+	if !i.many && (id == "" || id != i.done) {
 		i.id, i.end = id, end
 	}
 }

@@ -26,30 +26,45 @@ const thawGap = 3 * time.Second
 func (p *program) lambda(ctx context.Context, env extension.Env, problems config.Problems) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	p.invocation.many = env.Managed()
+	if env.Managed() {
+		p.sidecar.RecheckEvery = recheckEvery // it never freezes, and no INVOKE comes to do it at
+	}
 	serving, err := p.listen(ctx) // first: the function may dial as soon as all have registered
 	if err != nil {
 		p.log.Error("cannot listen; trying again at each invocation", "error", err.Error())
 	}
 	client := extension.New(extension.Config{API: env.API, Managed: env.Managed()})
-	p.register(ctx, client)
+	if !p.register(ctx, client) {
+		<-ctx.Done() // serve the function without events, for as long as we are left alive
+	}
 	if code, end := p.complain(ctx, client, problems); end {
 		return code
 	}
 	p.warm(ctx)
-	last := p.now()
+	return p.events(ctx, client, serving)
+}
+
+// events goes from event to event until SHUTDOWN.
+func (p *program) events(ctx context.Context, client *extension.Client, s *serving) int {
+	last, said := p.now(), ""
 	for event, err := range client.Events(ctx) {
 		if err != nil {
-			p.log.Error("asking Lambda for the next event", "error", err.Error())
+			if said != err.Error() {
+				said = err.Error()
+				p.log.Error("asking Lambda for the next event", "error", said)
+			}
 			if e, ok := errors.AsType[*extension.Error](err); ok && e.Final {
-				return 1 // the facts of the API: the environment is broken for good
+				return 1 // Lambda says that the environment is broken for good
 			}
 			continue
 		}
+		said = ""
 		if event.Type == extension.Shutdown {
-			p.shutdown(event, serving)
+			p.shutdown(event, s)
 			return 0
 		}
-		p.invoked(ctx, event, last, serving)
+		p.invoked(ctx, event, last, s)
 		last = p.now()
 	}
 	return 1
@@ -66,18 +81,29 @@ func (p *program) invoked(ctx context.Context, event extension.Event, last lift.
 }
 
 // register registers, and keeps trying: without a registration Lambda's init
-// does not go on, and to exit would end it for sure.
-func (p *program) register(ctx context.Context, client *extension.Client) {
+// does not go on, and to exit would end it for sure. It reports false where no
+// registration can come any more, since the function runs already.
+func (p *program) register(ctx context.Context, client *extension.Client) bool {
+	said := ""
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
 		_, err := client.Register(ctx)
 		if err == nil {
-			return
+			return true
 		}
-		p.log.Error("registering with Lambda; trying again", "error", err.Error())
+		if said != err.Error() {
+			said = err.Error()
+			p.log.Error("registering with Lambda; trying again", "error", said)
+		}
 		if e, ok := errors.AsType[*extension.Error](err); ok && e.Type == "Extension.RegistrationClosed" {
-			return // the function runs already; serve it without events
+			return false
 		}
-		time.Sleep(wait)
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		}
 	}
 }
 
