@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	stdlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -21,6 +22,10 @@ func main() { os.Exit(run()) }
 func run() int {
 	cfg, problems := configure()
 	log := newLog(cfg)
+	// net/http says some things, such as of peers that talk unasked, to the
+	// standard logger alone.
+	stdlog.SetFlags(0)                                                           //nolint:forbidigo // the one place that owns the process's loggers
+	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) //nolint:forbidigo // as above
 	p := build(cfg, log)
 	if env, ok := extension.FromEnv(os.Getenv); ok {
 		return p.lambda(context.Background(), env, problems)
