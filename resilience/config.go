@@ -1,9 +1,9 @@
-// Package resilience answers what happens if a call fails: deadline, attempt
-// timeout, retry under a budget, breaker, and the one judgement that all of
-// them read.
 package resilience
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // RetryConfig says when a call is sent again. A zero field means its default.
 type RetryConfig struct {
@@ -54,35 +54,28 @@ type BreakerConfig struct {
 
 // WithDefaults returns c with its zero fields set to their defaults.
 func (c RetryConfig) WithDefaults() RetryConfig {
-	set(&c.Attempts, 3)
-	set(&c.Backoff, 25*time.Millisecond)
-	set(&c.BackoffMax, 250*time.Millisecond)
+	c.Attempts = cmp.Or(c.Attempts, 3)
+	c.Backoff = cmp.Or(c.Backoff, 25*time.Millisecond)
+	c.BackoffMax = cmp.Or(c.BackoffMax, 250*time.Millisecond)
 	c.Budget = c.Budget.WithDefaults()
 	return c
 }
 
 // WithDefaults returns c with its zero fields set to their defaults.
 func (c BudgetConfig) WithDefaults() BudgetConfig {
-	set(&c.Ratio, 0.2)
-	set(&c.FloorPerSecond, 0.2)
-	set(&c.Burst, 10)
+	c.Ratio = cmp.Or(c.Ratio, 0.2)
+	c.FloorPerSecond = cmp.Or(c.FloorPerSecond, 0.2)
+	c.Burst = cmp.Or(c.Burst, 10)
 	return c
 }
 
 // WithDefaults returns c with its zero fields set to their defaults.
 func (c BreakerConfig) WithDefaults() BreakerConfig {
-	set(&c.Consecutive, 3)
-	set(&c.FailureRatio, 0.5)
-	set(&c.MinCalls, 5)
-	set(&c.Window, 30*time.Second)
-	set(&c.OpenFor, time.Second)
-	set(&c.OpenForMax, 60*time.Second)
+	c.Consecutive = cmp.Or(c.Consecutive, 3)
+	c.FailureRatio = cmp.Or(c.FailureRatio, 0.5)
+	c.MinCalls = cmp.Or(c.MinCalls, 5)
+	c.Window = cmp.Or(c.Window, 30*time.Second)
+	c.OpenFor = cmp.Or(c.OpenFor, time.Second)
+	c.OpenForMax = cmp.Or(c.OpenForMax, 60*time.Second)
 	return c
-}
-
-func set[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

@@ -1,8 +1,9 @@
-// Package transport is how to get to an endpoint: HTTP/1.1 over warm pools that
-// survive the freezing of a Lambda environment.
 package transport
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Config says how to reach the endpoints of one service. A zero field means its
 // default; see [Config.WithDefaults].
@@ -35,19 +36,12 @@ type Config struct {
 
 // WithDefaults returns c with its zero fields set to their defaults.
 func (c Config) WithDefaults() Config {
-	set(&c.ConnectTimeout, time.Second)
-	set(&c.SafeIdle, 3*time.Second)
-	set(&c.MaxIdle, 55*time.Second)
-	set(&c.MaxConnections, 64)
-	set(&c.MaxIdleConnections, 64)
-	set(&c.MaxHeader, 64<<10)
-	set(&c.Whole, 64<<10)
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, time.Second)
+	c.SafeIdle = cmp.Or(c.SafeIdle, 3*time.Second)
+	c.MaxIdle = cmp.Or(c.MaxIdle, 55*time.Second)
+	c.MaxConnections = cmp.Or(c.MaxConnections, 64)
+	c.MaxIdleConnections = cmp.Or(c.MaxIdleConnections, 64)
+	c.MaxHeader = cmp.Or(c.MaxHeader, 64<<10)
+	c.Whole = cmp.Or(c.Whole, 64<<10)
 	return c
-}
-
-func set[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
