@@ -52,6 +52,8 @@ func (x *exchange) failureOn(c *conn, err error) *failure {
 		}
 	case heard && isBreak(readErr):
 		f.code, f.err = lift.BadResponse, fmt.Errorf("the answer broke off within its head (%w); did the instance die?", readErr)
+	case heard && tooLong(err):
+		f.code, f.err = lift.BadResponse, fmt.Errorf("the answer's header exceeded %d bytes; look at that instance, or raise connections.max_header", x.pool.cfg.MaxHeader)
 	case heard:
 		f.code, f.err = lift.BadResponse, fmt.Errorf("what came is not an HTTP/1.1 answer: %s; is that an HTTP port?", clip(plain(err)))
 	case errors.Is(readErr, errUnsolicited):
@@ -78,6 +80,12 @@ func silentBreak(err error) error {
 
 func isBreak(err error) bool { return err != nil && !errors.Is(err, errUnsolicited) }
 
+// tooLong reports whether net/http gave an answer's head up for its length,
+// which it says in words only.
+func tooLong(err error) bool {
+	return strings.Contains(err.Error(), "server response headers exceeded")
+}
+
 // plain is net/http's text without its own names.
 func plain(err error) string {
 	s := err.Error()
@@ -98,9 +106,9 @@ func (x *exchange) cutFailure() *failure {
 func cutBy(why cause, cancelErr error) *failure {
 	switch why {
 	case timedOut:
-		return &failure{code: lift.AttemptTimeout, err: errors.New("no answer within the attempt's timeout")}
+		return &failure{code: lift.AttemptTimeout, err: errors.New("no answer within the attempt's timeout; look at that instance, or raise attempt_timeout")}
 	case deadline:
-		return &failure{code: lift.DeadlineExceeded, err: errors.New("the call's time was up")}
+		return &failure{code: lift.DeadlineExceeded, err: errors.New("the call's time was up; give it more, or see by the attempts what took it")}
 	case canceled:
 		if cancelErr == nil {
 			cancelErr = context.Canceled

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,8 +31,8 @@ type Slots struct {
 // NewSlots returns the slots for so many connections and connects at once; 0 is
 // [DefaultConnections] and [DefaultConnects].
 func NewSlots(connections, connects int) *Slots {
-	set(&connections, DefaultConnections)
-	set(&connects, DefaultConnects)
+	connections = cmp.Or(connections, DefaultConnections)
+	connects = cmp.Or(connects, DefaultConnects)
 	return &Slots{connections: make(chan struct{}, connections), connects: make(chan struct{}, connects)}
 }
 
