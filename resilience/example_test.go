@@ -1,0 +1,59 @@
+package resilience_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/resilience"
+)
+
+// A call that reached nobody is sent again, whatever its method.
+func ExampleRetry() {
+	tries := 0
+	base := lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		a := c.Attempt()
+		if tries++; tries == 1 {
+			a.Outcome = lift.Failed
+			return nil, lift.Errorf(c, lift.Unavailable, "connection refused")
+		}
+		a.Outcome = lift.OK
+		return &lift.Response{Status: 201, Body: lift.BytesBody(nil)}, nil
+	})
+	budget := resilience.NewBudget(resilience.BudgetConfig{}, lift.Now)
+	caller := lift.Stack(base, resilience.Retry(resilience.RetryConfig{Attempts: 3}, budget, lift.Now, rand.Uint64))
+	resp, err := caller.Call(&lift.Call{Service: "orders", Method: "POST", Began: lift.Now()})
+	fmt.Println(resp.Status, err, tries)
+	// Output: 201 <nil> 2
+}
+
+func ExampleBudget() {
+	b := resilience.NewBudget(resilience.BudgetConfig{Burst: 2}, lift.Now)
+	fmt.Println(b.Withdraw(), b.Withdraw(), b.Withdraw())
+	// Output: true true false
+}
+
+// The service's timeout bounds a call; a nearer deadline of its own wins.
+func ExampleDeadline() {
+	now := lift.Now()
+	base := lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		left, _ := c.Remaining(now)
+		fmt.Println(left)
+		return &lift.Response{Status: 200}, nil
+	})
+	caller := lift.Stack(base, resilience.Deadline(2*time.Second, func() lift.Instant { return now }, nil))
+	_, _ = caller.Call(&lift.Call{Began: now})
+	_, _ = caller.Call(&lift.Call{Began: now, Deadline: now.Wall.Add(time.Second)})
+	// Output:
+	// 2s
+	// 1s
+}
+
+func ExampleClassify() {
+	c := &lift.Call{Began: lift.Now()}
+	a := c.Attempt()
+	a.Began, a.Status = c.Began, 503
+	fmt.Println(resilience.Classify(c, a, lift.Now(), nil))
+	// Output: overloaded
+}

@@ -1,0 +1,53 @@
+package sidecar_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/liftmesh/lift"
+	lifts "github.com/liftmesh/lift/internal/session"
+	"github.com/liftmesh/lift/sidecar"
+)
+
+// Listen first, serve afterwards: an extension registers in between.
+func ExampleListen() {
+	dir, err := os.MkdirTemp("", "lift-")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	socket := filepath.Join(dir, "lift.sock")
+	echo := lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		return &lift.Response{Status: 200, Body: lift.BytesBody([]byte(c.Service + c.Path))}, nil
+	})
+	server, err := sidecar.Listen(sidecar.Config{Socket: socket, Caller: echo})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error)
+	go func() { served <- server.Serve(ctx) }()
+
+	client, err := lifts.Dial(socket, lifts.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c := &lift.Call{Service: "orders", Path: "/17"}
+	resp, err := client.Call(c)
+	if err == nil {
+		body, _ := resp.Body.ReadAll(0)
+		fmt.Println(resp.Status, string(body))
+	}
+	c.End()
+	_ = client.Close()
+	stop()
+	fmt.Println(<-served)
+	// Output:
+	// 200 orders/17
+	// <nil>
+}
