@@ -238,7 +238,7 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 }
 
 // replay reads from what is kept. done is false if r has to read the rest.
-func (r *bodyReader) replay(p []byte) (n int, err error, done bool) { //nolint:revive,staticcheck // done qualifies err
+func (r *bodyReader) replay(p []byte) (n int, err error, done bool) { //nolint:revive // done qualifies err
 	b := r.body
 	b.mu.Lock()
 	defer b.mu.Unlock()

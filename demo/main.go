@@ -23,7 +23,7 @@ const pace = 15 * time.Millisecond
 func main() {
 	keep := flag.Bool("keep", false, "leave everything running afterwards, to play with")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	code := run(ctx, *keep)
 	stop()
 	os.Exit(code)
@@ -58,6 +58,7 @@ func run(ctx context.Context, keep bool) int {
 	}
 	if keep && ctx.Err() == nil {
 		w.tryThis(os.Stdout)
+		t.begin("kept running")
 		flow(ctx, w, s, 24*time.Hour)
 		return 0
 	}

@@ -75,11 +75,11 @@ func (s *screen) picture() string {
 // head prints the head of the table whose rows are the phases.
 func (s *screen) head() {
 	s.say("\n  %-22s %-17s %-17s %s", "", "failed with Lift", "failed without", "served through Lift by")
-	names := ""
+	var names strings.Builder
 	for _, v := range s.t.instances {
-		names += fmt.Sprintf(" %5s", v.Name)
+		fmt.Fprintf(&names, " %5s", v.Name)
 	}
-	s.say("  %-22s %-8s %-8s %-8s %-8s%s", "", "GET", "POST", "GET", "POST", names)
+	s.say("  %-22s %-8s %-8s %-8s %-8s%s", "", "GET", "POST", "GET", "POST", names.String())
 }
 
 // finish prints the row that stays of the phase that has ended.
@@ -132,10 +132,10 @@ func short(d time.Duration) string {
 	}
 }
 
-// paint colours a state, padded by hand since colours have no width.
+// paint colors a state, padded by hand since colors have no width.
 func paint(state string) string {
-	colour := map[string]string{"closed": "32", "open": "31", "half_open": "33"}[state]
-	return fmt.Sprintf("\x1b[%sm%-10s\x1b[0m", colour, state)
+	color := map[string]string{"closed": "32", "open": "31", "half_open": "33"}[state]
+	return fmt.Sprintf("\x1b[%sm%-10s\x1b[0m", color, state)
 }
 
 func clip(s string, n int) string {

@@ -11,7 +11,7 @@ import (
 // scene is one phase of the demo: an upheaval, and for how long calls flow after it.
 type scene struct {
 	name string
-	move func(*world, context.Context) error //nolint:revive // method expressions
+	move func(*world, context.Context) error
 	last time.Duration
 }
 

@@ -154,11 +154,14 @@ func (w *world) close() {
 // instance is one process of the service.
 type instance struct {
 	program, name, addr, admin string
+	admins                     *http.Client
 	cmd                        *exec.Cmd
 }
 
 func newInstance(ctx context.Context, program, name string) (*instance, error) {
 	i := &instance{program: program, name: name}
+	// Past any proxy, and never over a connection to a process that has been killed.
+	i.admins = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	var err error
 	if i.addr, err = freeAddr(); err != nil {
 		return nil, err
@@ -166,13 +169,14 @@ func newInstance(ctx context.Context, program, name string) (*instance, error) {
 	if i.admin, err = freeAddr(); err != nil {
 		return nil, err
 	}
-	return i, i.start(ctx)
+	err = i.start(ctx)
+	return i, err
 }
 
 // start starts the process and waits until it answers.
 func (i *instance) start(ctx context.Context) error {
 	i.stop()
-	i.cmd = exec.Command(i.program, "-id", i.name, "-listen", i.addr, "-admin", i.admin) //nolint:gosec,noctx // our own program; it must outlive the start
+	i.cmd = exec.Command(i.program, "-id", i.name, "-listen", i.addr, "-admin", i.admin) // it must outlive the start, so without ctx
 	i.cmd.Stderr = os.Stderr
 	i.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the demo's, not theirs
 	if err := i.cmd.Start(); err != nil {
@@ -180,7 +184,7 @@ func (i *instance) start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	for i.tell(ctx, "/status/200") != nil || !i.listening() {
+	for i.tell(ctx, "/status/200") != nil || !i.listening(ctx) {
 		if ctx.Err() != nil {
 			return fmt.Errorf("instance %s does not answer on %s", i.name, i.addr)
 		}
@@ -189,8 +193,8 @@ func (i *instance) start(ctx context.Context) error {
 	return nil
 }
 
-func (i *instance) listening() bool {
-	c, err := net.Dial("tcp", i.addr)
+func (i *instance) listening(ctx context.Context) bool {
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", i.addr)
 	if err != nil {
 		return false
 	}
@@ -204,7 +208,7 @@ func (i *instance) tell(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := i.admins.Do(req)
 	if err != nil {
 		return err
 	}

@@ -52,14 +52,15 @@ func (l *life) register(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a := external
-	if a == nil {
+	switch {
+	case a == nil:
 		if a = l.registerInternal(w, name); a == nil {
 			return
 		}
-	} else if !a.registered.IsZero() {
+	case !a.registered.IsZero():
 		forbid(w, "Extension.InvalidExtensionState", stateNotAllowed, a.state(), "Registered", a.name)
 		return
-	} else if l.registeredCount() >= maxExtensions {
+	case l.registeredCount() >= maxExtensions:
 		forbid(w, "Extension.TooManyExtensions", "Extension limit (%d) reached", maxExtensions)
 		return
 	}

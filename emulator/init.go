@@ -10,7 +10,7 @@ import (
 // registered, start the runtime, wait for its first next, then for the first
 // next of every extension. The error is a *Fault, or ctx's cause.
 func (l *life) begin(ctx context.Context) error {
-	err := l.initialise(ctx)
+	err := l.initialize(ctx)
 	if errors.Is(err, errTimedOut) {
 		return l.initTimedOut()
 	}
@@ -22,7 +22,7 @@ func (l *life) begin(ctx context.Context) error {
 	return err
 }
 
-func (l *life) initialise(ctx context.Context) error {
+func (l *life) initialize(ctx context.Context) error {
 	l.e.log("platform", "INIT_START")
 	cfg := &l.e.cfg
 	env := cfg.extensionEnviron(l.api)

@@ -41,7 +41,7 @@ func unpack(zipPath, folder string) (string, error) {
 	}
 	extensions := filepath.Join(folder, "extensions")
 	if info, err := os.Stat(extensions); err != nil || !info.IsDir() {
-		return "", nil //nolint:nilerr // a layer without extensions is a layer
+		return "", nil // a layer without extensions is a layer
 	}
 	return extensions, nil
 }
@@ -65,7 +65,7 @@ func unpackEntry(f *zip.File, folder string, left *int64) error {
 	if err != nil {
 		return err
 	}
-	defer src.Close() //nolint:errcheck // only read
+	defer src.Close()
 	if f.Mode()&fs.ModeSymlink != 0 {
 		link, err := io.ReadAll(io.LimitReader(src, 4096))
 		if err != nil {

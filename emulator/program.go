@@ -111,7 +111,7 @@ func headOf(path string) []byte {
 	if err != nil {
 		return nil
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	head := make([]byte, 256)
 	n, _ := io.ReadFull(f, head) // a short file is a short head
 	return head[:n]

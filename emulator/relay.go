@@ -158,7 +158,7 @@ func (r *Relay) pass() bool {
 func (r *Relay) serve(client net.Conn) {
 	cut := context.AfterFunc(r.ctx, func() { _ = client.Close() })
 	defer cut()
-	defer client.Close() //nolint:errcheck // nobody left to tell
+	defer client.Close()
 	if !r.pass() {
 		return
 	}

@@ -43,16 +43,17 @@ func (e *Emulator) Reports() []Report {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	reports := []Report{{Name: "function", FirstNext: l.function.firstNext}}
-	reports[0].process(l.function.proc)
+	tell(&reports[0], l.function.proc)
 	for _, a := range l.agents {
 		r := Report{Name: a.name, Internal: !a.external, Registered: a.registered, FirstNext: a.firstNext}
-		r.process(a.proc)
+		tell(&r, a.proc)
 		reports = append(reports, r)
 	}
 	return reports
 }
 
-func (r *Report) process(p *process) {
+// tell puts into r what is known of its process, if it has one.
+func tell(r *Report, p *process) {
 	if p == nil {
 		return
 	}

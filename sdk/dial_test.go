@@ -229,11 +229,11 @@ func TestSidecarThatComesAndGoes(t *testing.T) {
 	for _, client := range []*sdk.Client{plain, direct} {
 		// A client that found nobody looks again after at most a second.
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
 		got, err := "", error(nil)
 		for got != "sidecar" && ctx.Err() == nil {
 			got, err = ask(client)
 		}
+		cancel()
 		if got != "sidecar" {
 			t.Fatalf("with a sidecar: %q, %v", got, err)
 		}

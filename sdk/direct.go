@@ -75,7 +75,7 @@ func (c *Client) goDirect(ctx context.Context, x *exchange, cause *lift.Error) (
 		Why: "direct: " + string(cause.Code),
 	})
 	attempt := &x.attempts[len(x.attempts)-1]
-	resp, err := c.direct.transport.RoundTrip(req)
+	resp, err := c.direct.transport.RoundTrip(req) //nolint:bodyclose // it is the body of what is returned, which closes it
 	if err != nil {
 		cancel()
 		attempt.Ended, attempt.Outcome, attempt.Err = c.now(), lift.Failed, err
@@ -165,7 +165,7 @@ func (x *exchange) directError(code lift.Code, reached lift.Reached, cause *lift
 	e := &lift.Error{
 		Code: code, Service: x.call.Service, Attempts: x.attempts,
 		Reached: max(reached, cause.Reached),
-		Err:     fmt.Errorf("direct call, since %s: %w", cause.Code, err),
+		Err:     fmt.Errorf("direct call, since %s: %w", string(cause.Code), err),
 	}
 	if n := len(x.attempts); n > 0 {
 		e.Endpoint = x.attempts[n-1].Endpoint.Addr

@@ -32,9 +32,9 @@ func (r *Record) Attempts() []lift.Attempt {
 func (r *Record) Endpoint() (lift.Endpoint, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i := len(r.attempts) - 1; i >= 0; i-- {
-		if r.attempts[i].Status != 0 {
-			return r.attempts[i].Endpoint, true
+	for _, a := range slices.Backward(r.attempts) {
+		if a.Status != 0 {
+			return a.Endpoint, true
 		}
 	}
 	return lift.Endpoint{}, false

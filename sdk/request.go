@@ -108,7 +108,7 @@ func (o *outgoing) Read(p []byte) (int, error) {
 			return n, fmt.Errorf("the request's body ended %d bytes short of its declared length: %w", o.left, io.ErrUnexpectedEOF)
 		}
 	}
-	if err == io.EOF && o.atEnd != nil { //nolint:errorlint // io.EOF is never wrapped by contract
+	if err == io.EOF && o.atEnd != nil { // never wrapped, by io.Reader's contract
 		o.atEnd()
 		o.atEnd = nil
 	}

@@ -103,7 +103,7 @@ func (b *incoming) Read(p []byte) (int, error) {
 	switch {
 	case err == nil:
 		return n, nil
-	case err == io.EOF: //nolint:errorlint // io.EOF is never wrapped by contract
+	case err == io.EOF: // never wrapped, by io.Reader's contract
 		b.setTrailer()
 		return n, io.EOF
 	case b.closed.Load():

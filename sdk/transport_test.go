@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,9 +67,7 @@ func TestRequestArrivesAsItWasWritten(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for name, values := range tt.header {
-				req.Header[name] = values
-			}
+			maps.Copy(req.Header, tt.header)
 			resp, err := sdk.New(eng).HTTPClient().Do(req)
 			if err != nil {
 				t.Fatal(err)
@@ -173,7 +172,7 @@ func TestErrorsKeepTheirKind(t *testing.T) {
 func TestFaultInTheEngineIsContained(t *testing.T) {
 	eng := newEngine(t, func(*lift.Call) (*lift.Response, error) {
 		var nobody *lift.Call
-		return nil, errors.New(nobody.Path)
+		return nil, errors.New(nobody.Path) //nolint:govet // this nil dereference is the fault to contain
 	})
 	body := &tracked{Reader: strings.NewReader("hello")}
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://orders/", body)

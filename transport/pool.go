@@ -160,7 +160,7 @@ func (p *Pool) Close() {
 // contain is deferred in every goroutine that the pool starts. report, if not
 // nil, is told of a panic as an error.
 func (p *Pool) contain(doing string, report func(error)) {
-	if v := recover(); v != nil {
+	if v := recover(); v != nil { //nolint:revive // contain is what is deferred
 		err := panicError(doing, v)
 		p.log.Error("contained a panic", "endpoint", p.addr, "error", err)
 		if report != nil {

@@ -77,7 +77,7 @@ func (x *exchange) race(old *conn) (answer, *failure) {
 			spare, noSpare = o.conn, o.failure
 			if spare != nil {
 				timer := time.NewTimer(grace)
-				defer timer.Stop() //nolint:gocritic // runs once at most
+				defer timer.Stop() //nolint:gocritic,revive // runs once at most
 				patience = timer.C
 			}
 		case <-patience:

@@ -62,7 +62,7 @@ func (r *request) target(path, addr string) error {
 	if path[0] != '/' && !(path == "*" && r.method == http.MethodOptions) {
 		return fmt.Errorf("path %q has to start with a slash: path and query only, without scheme and host", clip(path))
 	}
-	for i := 0; i < len(path); i++ {
+	for i := range len(path) {
 		if b := path[i]; b <= ' ' || b == 0x7f || b == '#' {
 			return fmt.Errorf("path %q holds the byte %q; percent-encode it", clip(path), b)
 		}
@@ -170,7 +170,7 @@ func isToken(s string) bool {
 	if s == "" {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		b := s[i]
 		if b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0 {
 			continue
@@ -183,7 +183,7 @@ func isToken(s string) bool {
 // badValueByte finds a byte that must not stand in a field's value (RFC 9110,
 // section 5.5): a control byte other than tab.
 func badValueByte(s string) (byte, bool) {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if b := s[i]; b < ' ' && b != '\t' || b == 0x7f {
 			return b, true
 		}

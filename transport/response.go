@@ -94,10 +94,10 @@ type stream struct {
 func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.resp.Body.Read(p)
 	s.n += int64(n)
-	switch {
-	case err == nil:
+	if err == nil {
 		return n, nil
-	case err == io.EOF: //nolint:errorlint // by io.Reader's contract
+	}
+	if err == io.EOF { //nolint:errorlint // by io.Reader's contract
 		var trailer []lift.Field
 		if trailer, err = fieldsOf(s.resp.Trailer); err == nil {
 			s.body.SetTrailer(trailer)

@@ -107,9 +107,9 @@ func (u *upload) pump() {
 		case u.size >= 0 && total > u.size:
 			err = &uploadError{errors.New("the request's body is longer than it was declared to be")}
 			n = 0
-		case err == io.EOF && u.size >= 0 && total < u.size: //nolint:errorlint // by io.Reader's contract
+		case err == io.EOF && u.size >= 0 && total < u.size:
 			err = &uploadError{io.ErrUnexpectedEOF}
-		case err != nil && err != io.EOF: //nolint:errorlint // by io.Reader's contract
+		case err != nil && err != io.EOF:
 			err = &uploadError{err}
 		}
 		if !u.give(chunk{buf[:n], err}) || err != nil {

@@ -44,7 +44,7 @@ func startUpstream(ctx context.Context) (addr string, stop func(), err error) {
 		return "", nil, err
 	}
 	err = waitFor(ctx, exec.CommandContext(ctx, self, "-serve", addr), func() bool {
-		c, err := net.Dial("tcp", addr)
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 		if err == nil {
 			_ = c.Close()
 		}

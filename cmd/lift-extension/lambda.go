@@ -115,7 +115,7 @@ func (p *program) complain(ctx context.Context, client *extension.Client, proble
 		return 0, false
 	}
 	p.log.Error("the configuration is broken; what it breaks answers every call with an error", "problems", problems.Error())
-	fmt.Fprintln(os.Stdout, brokenMetric(time.Now(), len(problems)))
+	_, _ = fmt.Fprintln(os.Stdout, brokenMetric(time.Now(), len(problems)))
 	if os.Getenv("LIFT_ON_BROKEN_CONFIG") != "fail_init" {
 		return 0, false
 	}
@@ -152,7 +152,7 @@ func (p *program) shutdown(event extension.Event, s *serving) {
 
 // contain keeps a panic of ours from ending the environment.
 func (p *program) contain(where string) {
-	if r := recover(); r != nil {
+	if r := recover(); r != nil { //nolint:revive // contain is what is deferred
 		p.log.Error("panic, contained", "where", where, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 	}
 }

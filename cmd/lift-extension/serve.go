@@ -20,7 +20,8 @@ type serving struct {
 // listen opens the socket and serves it.
 func (p *program) listen(ctx context.Context) (*serving, error) {
 	s := &serving{p: p, failed: make(chan error, 1)}
-	return s, s.open(ctx)
+	err := s.open(ctx)
+	return s, err
 }
 
 func (s *serving) open(ctx context.Context) error {

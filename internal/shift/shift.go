@@ -90,7 +90,7 @@ func open(path string, flag, prot int) (mapping, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shift: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // the mapping does not need it
+	defer f.Close() // the mapping does not need it
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("shift: %w", err)

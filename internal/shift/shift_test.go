@@ -25,11 +25,11 @@ func TestShift(t *testing.T) {
 	}
 	check := func(wall, mono time.Duration) {
 		t.Helper()
-		real, shifted := lift.Now(), now()
-		if d := shifted.Wall.Sub(real.Wall) - wall; d < 0 || d > time.Second {
+		actual, shifted := lift.Now(), now()
+		if d := shifted.Wall.Sub(actual.Wall) - wall; d < 0 || d > time.Second {
 			t.Errorf("the wall clock is off by %s", d)
 		}
-		if d := shifted.Mono - real.Mono - mono; d < 0 || d > time.Second {
+		if d := shifted.Mono - actual.Mono - mono; d < 0 || d > time.Second {
 			t.Errorf("the monotonic clock is off by %s", d)
 		}
 	}

@@ -45,15 +45,15 @@ func Wrap(client *sdk.Client, handler any) any {
 	if !takesContext {
 		in = append(in, contextType)
 	}
-	for i := range typ.NumIn() {
-		in = append(in, typ.In(i))
+	for arg := range typ.Ins() {
+		in = append(in, arg)
 	}
 	out := make([]reflect.Type, 0, 2)
-	for i := range typ.NumOut() {
-		out = append(out, typ.Out(i))
+	for result := range typ.Outs() {
+		out = append(out, result)
 	}
 	return reflect.MakeFunc(reflect.FuncOf(in, out, false), func(args []reflect.Value) []reflect.Value {
-		outer, ok := args[0].Interface().(context.Context)
+		outer, ok := reflect.TypeAssert[context.Context](args[0])
 		if !ok {
 			outer = context.Background() // a nil context
 		}
@@ -141,9 +141,9 @@ func isStream(results []reflect.Value) bool {
 	if len(results) != 2 {
 		return false
 	}
-	if err, ok := results[1].Interface().(error); ok && err != nil {
+	if err, ok := reflect.TypeAssert[error](results[1]); ok && err != nil {
 		return false
 	}
-	_, ok := results[0].Interface().(io.Reader)
+	_, ok := reflect.TypeAssert[io.Reader](results[0])
 	return ok
 }
