@@ -15,11 +15,8 @@ import (
 func Deadline(timeout time.Duration, now func() lift.Instant, invocation func() time.Time) lift.Policy {
 	return func(next lift.Caller) lift.Caller {
 		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-			own := c.Deadline
-			if own.IsZero() && invocation != nil {
-				if end := invocation(); end.After(c.Began.Wall) {
-					c.Deadline = end.Add(-InvocationMargin(end.Sub(c.Began.Wall)))
-				}
+			if invocation != nil {
+				c.Deadline = inside(invocation(), c)
 			}
 			limit := timeout
 			if c.Timeout > 0 {
@@ -36,6 +33,21 @@ func Deadline(timeout time.Duration, now func() lift.Instant, invocation func() 
 			return next.Call(c)
 		})
 	}
+}
+
+// inside is c's deadline, or a margin before the invocation's end if c has none
+// or one that is that end as well as can be told: a deadline crosses two
+// processes, and milliseconds.
+func inside(end time.Time, c *lift.Call) time.Time {
+	if !end.After(c.Began.Wall) {
+		return c.Deadline
+	}
+	margin := InvocationMargin(end.Sub(c.Began.Wall))
+	first, last := end.Add(-margin), end.Add(margin)
+	if own := c.Deadline; !own.IsZero() && (own.Before(first) || own.After(last)) {
+		return own
+	}
+	return first
 }
 
 // InvocationMargin is how much earlier than the invocation's end a call ends, so

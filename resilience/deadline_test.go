@@ -29,6 +29,10 @@ func TestDeadline(t *testing.T) {
 		{name: "a stale invocation neither shortens nor refuses", invocation: -time.Minute, want: 2 * time.Second},
 		{name: "a stale invocation beside the call's own", own: time.Second, invocation: -time.Minute, want: time.Second},
 		{name: "the call's own beside the invocation's", own: 1500 * time.Millisecond, invocation: time.Second, want: 1500 * time.Millisecond},
+		{name: "an own one that is the invocation's end", own: time.Second, invocation: time.Second, want: 950 * time.Millisecond},
+		{name: "the same, rounded on its way", own: 1002 * time.Millisecond, invocation: time.Second, want: 950 * time.Millisecond},
+		{name: "an own one inside the time to answer", own: 970 * time.Millisecond, invocation: time.Second, want: 950 * time.Millisecond},
+		{name: "an own one before it", own: 900 * time.Millisecond, invocation: time.Second, want: 900 * time.Millisecond},
 		{name: "one that has passed", own: -time.Second, refused: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -57,7 +57,7 @@ func (k *call) answer(resp *lift.Response, begun *bool) *liftv1.ServerFrame {
 		content := make([]byte, n)
 		if _, err := io.ReadFull(r, content); err == nil {
 			_, err = r.Read(make([]byte, 1))
-			if err == io.EOF { //nolint:errorlint // the contract of Read
+			if err == io.EOF {
 				k.whole(a, content, resp.Body)
 				return answerFrame(a)
 			}

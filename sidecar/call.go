@@ -153,7 +153,7 @@ func (k *call) contained() (last *liftv1.ServerFrame) {
 	if err != nil {
 		return k.failed(err, false)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it has nothing to say
+	defer resp.Body.Close()
 	return k.answer(resp, &begun)
 }
 

@@ -29,6 +29,7 @@ func ExampleListen() {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
 	served := make(chan error)
 	go func() { served <- server.Serve(ctx) }()
 

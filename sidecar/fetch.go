@@ -92,7 +92,7 @@ func (k *call) rest(r io.Reader, body *lift.Body) *liftv1.ServerFrame {
 			continue
 		}
 		last := &liftv1.FetchResponse{}
-		if err == io.EOF { //nolint:errorlint // the contract of Read
+		if err == io.EOF {
 			last.End = k.end(body)
 		} else {
 			last.End = &liftv1.End{Id: k.id, Error: wire.Error(k.broke(err), k.service, k.lc.Began)}

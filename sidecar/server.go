@@ -99,7 +99,6 @@ func newServer(cfg Config) *Server {
 		grpc.MaxHeaderListSize(64<<10),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connWindow),
-		grpc.SharedWriteBuffer(true),
 		grpc.ConnectionTimeout(cfg.Limits.HelloWithin),
 		// No pings of our own: after a freeze they would close a connection whose
 		// both ends were frozen together.
@@ -146,9 +145,7 @@ func (s *Server) Serve(ctx context.Context) error {
 
 // serveLocked answers on l in the background.
 func (s *Server) serveLocked(l net.Listener) {
-	s.listeners.Add(1)
-	go func() {
-		defer s.listeners.Done()
+	s.listeners.Go(func() {
 		err := s.grpc.Serve(l)
 		s.mu.Lock()
 		current := s.listener == l && !s.closed
@@ -159,7 +156,7 @@ func (s *Server) serveLocked(l net.Listener) {
 			default:
 			}
 		}
-	}()
+	})
 }
 
 // Recheck looks whether the socket is still there, which costs one stat, and
@@ -206,7 +203,7 @@ func (s *Server) Drain(ctx context.Context) error {
 }
 
 // flushFor is how long the last frames may take to leave the process.
-const flushFor = time.Second
+const flushFor = 250 * time.Millisecond
 
 // flush gives what the sessions have sent the time to leave.
 func (s *Server) flush(ctx context.Context) {

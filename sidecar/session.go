@@ -31,7 +31,7 @@ type session struct {
 	mu    sync.Mutex
 	calls map[uint64]*call
 	last  uint64 // the greatest id so far
-	gone  error  // why no call can begin any more
+	gone  bool   // no call can begin any more
 }
 
 // errProtocol is what a peer did that no peer may do. It ends the session.
@@ -213,7 +213,7 @@ func (s *session) open(f *liftv1.Call) error {
 	s.last = id
 	open, gone := len(s.calls), s.gone
 	s.mu.Unlock()
-	if gone != nil {
+	if gone {
 		return nil
 	}
 	if open >= limits.MaxCallsPerPeer {
@@ -231,18 +231,18 @@ func (s *session) open(f *liftv1.Call) error {
 			"a frame with %d bytes of body came, the limit is %d", n, wire.MaxData)})
 		return nil
 	}
-	if err := s.door.begin(f.GetService()); err != nil {
-		s.reject(id, err)
+	if refusal := s.door.begin(f.GetService()); refusal != nil {
+		s.reject(id, refusal)
 		return nil
 	}
 	k := newCall(s, f)
 	s.mu.Lock()
 	gone = s.gone
-	if gone == nil {
+	if !gone {
 		s.calls[id] = k
 	}
 	s.mu.Unlock()
-	if gone != nil {
+	if gone {
 		s.door.finish()
 		return nil
 	}
@@ -269,9 +269,7 @@ func (s *session) forget(k *call) {
 // cancelAll cancels every call, and lets none begin.
 func (s *session) cancelAll(cause error) {
 	s.mu.Lock()
-	if s.gone == nil {
-		s.gone = cause
-	}
+	s.gone = true
 	all := make([]*call, 0, len(s.calls))
 	for _, k := range s.calls {
 		all = append(all, k)

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,7 +63,8 @@ func (s *socket) listen() (*net.UnixListener, error) {
 		return nil, s.explain("cannot make the folder of the socket", err)
 	}
 	// Two sidecars that start at once look one after the other.
-	defer lockDir(dir)()
+	unlock := lockDir(dir)
+	defer unlock()
 
 	if err := s.clear(); err != nil {
 		return nil, err
@@ -112,7 +114,10 @@ func (s *socket) clear() error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s is there and is no socket (%s); remove it, or choose another path by `socket:`", s.path, info.Mode().Type())
 	}
-	switch conn, err := net.DialTimeout("unix", s.path, time.Second); {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var d net.Dialer
+	switch conn, err := d.DialContext(ctx, "unix", s.path); {
 	case err == nil:
 		who := owner(conn)
 		_ = conn.Close()
@@ -181,12 +186,14 @@ func lockDir(dir string) (unlock func()) {
 		return func() {}
 	}
 	fd := int(f.Fd()) //nolint:gosec // a descriptor
+	try := time.NewTicker(10 * time.Millisecond)
+	defer try.Stop()
 	for range 50 {
 		err = syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB)
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			break
 		}
-		time.Sleep(10 * time.Millisecond)
+		<-try.C
 	}
 	return func() { _ = f.Close() }
 }

@@ -42,12 +42,12 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	if b.fetch == nil {
 		n, err := b.k.in.Read(p)
-		switch err { //nolint:errorlint // our own inbox's
-		case errMoved:
+		switch {
+		case errors.Is(err, errMoved):
 			if err := b.open(); err != nil {
 				return 0, err
 			}
-		case io.EOF:
+		case errors.Is(err, io.EOF):
 			b.close()
 			return n, io.EOF
 		default:

@@ -306,14 +306,16 @@ func (k *call) expired() {
 		"the deadline passed and the sidecar at %s has not said a word: it hangs, or has too little CPU", k.cl.socket)}, ours)
 }
 
-// Whose error a call is settled with.
+// whose error a call is settled with.
+type whose int
+
 const (
-	ours     = false
-	sidecars = true
+	ours whose = iota
+	sidecars
 )
 
 // settle ends the call with an error, once.
-func (k *call) settle(e *lift.Error, from bool) {
+func (k *call) settle(e *lift.Error, from whose) {
 	k.mu.Lock()
 	if k.over {
 		k.mu.Unlock()

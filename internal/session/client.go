@@ -49,7 +49,7 @@ func Dial(socket string, opts Options) (*Client, error) {
 	return cl, nil
 }
 
-// Call sends c to the sidecar and returns at the answer's head. Cancelling c
+// Call sends c to the sidecar and returns at the answer's head. Canceling c
 // cancels the call in the sidecar too. c.Attempts is filled from the sidecar's
 // record at the head, and once more when the body has been read to its end. The
 // request's body stays the caller's to close.

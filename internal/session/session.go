@@ -104,16 +104,17 @@ func open(ctx context.Context, sl *slot) (s *session, again bool, e *lift.Error)
 func (s *session) greet(ctx context.Context) (e *lift.Error, again bool) {
 	cl := s.sl.cl
 	mine := cl.opts.Versions
-	var err error
-	if s.stream, err = s.api.Session(s.ctx); err != nil {
+	stream, err := s.api.Session(s.ctx)
+	if err != nil {
 		return s.refused(ctx, err)
 	}
-	err = s.stream.Send(&liftv1.ClientFrames{Frames: []*liftv1.ClientFrame{{Kind: &liftv1.ClientFrame_Hello{Hello: &liftv1.Hello{
+	s.stream = stream
+	// An error here is a refusal, and Recv says which.
+	_ = s.stream.Send(&liftv1.ClientFrames{Frames: []*liftv1.ClientFrame{{Kind: &liftv1.ClientFrame_Hello{Hello: &liftv1.Hello{
 		MinMinor: mine.Min, MaxMinor: mine.Max, Software: cl.opts.Software, Window: wire.Window, MaxData: wire.MaxData,
 	}}}}})
-	// A refusal shows at Recv.
-	var msg *liftv1.ServerFrames
-	if msg, err = s.stream.Recv(); err != nil {
+	msg, err := s.stream.Recv()
+	if err != nil {
 		return s.refused(ctx, err)
 	}
 	frames := msg.GetFrames()

@@ -123,7 +123,11 @@ func (sl *slot) search(ch chan struct{}, patient bool) {
 	defer cancel()
 	for i := 0; ; i++ {
 		var again bool
+		before := err
 		if s, again, err = open(ctx, sl); err == nil || !again || !patient {
+			if err != nil && before != nil && (ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded)) {
+				err = before // says more than that the time was up
+			}
 			return
 		}
 		select {
@@ -155,7 +159,7 @@ func (cl *Client) noSidecar(err error) (e *lift.Error, again bool) {
 	case errors.Is(err, fs.ErrPermission):
 		what = "this user may not open it: run both as one user, or set the socket's mode and group"
 	case errors.Is(err, context.DeadlineExceeded):
-		what = fmt.Sprintf("something listens there but did not answer within %s: lift-extension hangs, or something else has the socket", cl.opts.ConnectLimit)
+		what = fmt.Sprintf("something listens there but did not answer within %s: lift-extension hangs, too many programs connect at once, or something else has the socket", cl.opts.ConnectLimit)
 	}
 	return &lift.Error{Code: lift.NoSidecar, Err: fmt.Errorf("no sidecar answers at %s: %w; %s", cl.socket, err, what)}, again
 }

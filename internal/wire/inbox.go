@@ -84,10 +84,11 @@ func (b *Inbox) Abort(err error) bool {
 	b.broken = err
 	dropped := b.unread
 	b.parts, b.unread = nil, 0
+	free := b.free
 	b.change.Broadcast()
 	b.mu.Unlock()
-	if b.free != nil && dropped > 0 {
-		b.free(dropped)
+	if free != nil && dropped > 0 {
+		free(dropped)
 	}
 	return true
 }
@@ -129,12 +130,13 @@ func (b *Inbox) Read(p []byte) (int, error) {
 		more, b.owed = b.owed, 0
 		b.allow += more
 	}
+	grant, free := b.grant, b.free
 	b.mu.Unlock()
-	if b.free != nil {
-		b.free(n)
+	if free != nil {
+		free(n)
 	}
 	if more > 0 {
-		b.grant(more)
+		grant(more)
 	}
 	return n, nil
 }
