@@ -1,4 +1,4 @@
-//go:build e2e
+//go:build e2e && linux
 
 package e2e_test
 
@@ -42,7 +42,7 @@ func startWaitingRoom(t *testing.T) *waitingRoom {
 			}
 		}
 		rw.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(rw, `{"instance":"room"}`) //nolint:errcheck // the client has gone then
+		fmt.Fprintf(rw, `{"instance":"room"}`)
 	}))
 	t.Cleanup(func() { w.release(); w.Close() })
 	return w
@@ -90,7 +90,7 @@ func TestStandaloneDrains(t *testing.T) {
 	slow := room.slow(t, client, http.MethodPost)
 
 	s.signal(t, syscall.SIGTERM)
-	waitUntil(t, "the socket is removed", func() bool {
+	waitFor(t, "the socket is removed", func() bool {
 		_, err := os.Lstat(s.socket)
 		return os.IsNotExist(err)
 	})
@@ -104,7 +104,7 @@ func TestStandaloneDrains(t *testing.T) {
 	select {
 	case err := <-slow:
 		t.Fatalf("the running call was cut: %v", err)
-	case <-s.exited:
+	case <-s.done:
 		t.Fatal("the sidecar ended before the running call did")
 	default:
 	}
@@ -112,7 +112,7 @@ func TestStandaloneDrains(t *testing.T) {
 	if err := <-slow; err != nil {
 		t.Errorf("the running call: %v", err)
 	}
-	if code := s.code(t); code != 0 {
+	if code := s.exited(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -123,15 +123,11 @@ func TestSecondSidecarIsRefused(t *testing.T) {
 	first := startSidecar(t, room.config())
 	client := first.dial(t)
 	mustCall(t, client)
-	second := launchSidecar(t, first.socket, room.config())
-	if code := second.code(t); code != 1 {
+	second := launchSidecar(t, first.socket, room.config(), bin.TestExtension)
+	if code := second.exited(t); code != 1 {
 		t.Errorf("the second has exit code %d", code)
 	}
-	for _, says := range []string{first.socket, fmt.Sprintf("pid %d", first.Process.Pid), "socket:"} {
-		if !strings.Contains(second.log.String(), says) {
-			t.Errorf("the second does not say %q:\n%s", says, second.log)
-		}
-	}
+	second.says(t, first.socket, fmt.Sprintf("pid %d", first.pid()), "socket:")
 	mustCall(t, client)
 	mustCall(t, first.dial(t))
 }
@@ -158,7 +154,7 @@ func TestUnlinkedSocketIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustCall(t, before)
-	waitUntil(t, "the socket is there again", func() bool {
+	waitFor(t, "the socket is there again", func() bool {
 		info, err := os.Lstat(s.socket)
 		return err == nil && info.Mode().Perm() == 0o600
 	})
@@ -207,7 +203,7 @@ func TestSidecarKilledUnderACall(t *testing.T) {
 
 	again := startSidecarAt(t, s.socket, room.config())
 	for _, c := range []*sdk.Client{client, direct} {
-		waitUntil(t, "the client finds the new sidecar", func() bool {
+		waitFor(t, "the client finds the new sidecar", func() bool {
 			var rec sdk.Record
 			_, err := sdk.Get[answer](within(t, patience), c, "orders", "/", sdk.RecordIn(&rec))
 			return err == nil && !rec.Direct()
@@ -242,15 +238,11 @@ func TestHungSidecar(t *testing.T) {
 
 func TestBrokenConfigIsRefusedStandalone(t *testing.T) {
 	t.Parallel()
-	s := launchSidecar(t, filepath.Join(t.TempDir(), "lift.sock"), "services:\n  orders: {from: static, endpoint: [\"a:1\"]}\n  b: {from: nowhere}\n")
-	if code := s.code(t); code != 1 {
+	s := launchSidecar(t, filepath.Join(t.TempDir(), "lift.sock"), "services:\n  orders: {from: static, endpoint: [\"a:1\"]}\n  b: {from: nowhere}\n", bin.TestExtension)
+	if code := s.exited(t); code != 1 {
 		t.Errorf("exit code %d", code)
 	}
-	for _, says := range []string{"lift.yaml:2:", "lift.yaml:3:", "endpoints", "nowhere"} {
-		if !strings.Contains(s.log.String(), says) {
-			t.Errorf("it does not say %q:\n%s", says, s.log)
-		}
-	}
+	s.says(t, "lift.yaml:2:", "lift.yaml:3:", "endpoints", "nowhere")
 	if _, err := net.Dial("unix", s.socket); err == nil {
 		t.Error("somebody listens")
 	}

@@ -1,18 +1,14 @@
-//go:build e2e
+//go:build e2e && linux
 
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,20 +16,14 @@ import (
 	"github.com/liftmesh/lift/sdk"
 )
 
-// patience is how long a test waits for what should take a moment: a noisy
-// machine is slow, but not that slow.
-const patience = 20 * time.Second
-
 // sidecarProcess is a lift-extension that runs outside Lambda.
 type sidecarProcess struct {
-	*exec.Cmd
+	*child
 	socket string
-	log    *transcript
-	exited chan struct{} // closed when the process has ended
 }
 
-// startSidecar starts lift-extension with the configuration, on a socket of its
-// own unless config names one, and waits until it serves.
+// startSidecar starts lift-extension with the configuration on a socket of its
+// own, and waits until it serves. It has the race detector if the tests do.
 func startSidecar(t *testing.T, config string) *sidecarProcess {
 	t.Helper()
 	return startSidecarAt(t, filepath.Join(t.TempDir(), "lift.sock"), config)
@@ -41,63 +31,46 @@ func startSidecar(t *testing.T, config string) *sidecarProcess {
 
 func startSidecarAt(t *testing.T, socket, config string) *sidecarProcess {
 	t.Helper()
-	s := launchSidecar(t, socket, config)
-	waitUntil(t, "the sidecar serves", func() bool {
-		select {
-		case <-s.exited:
-			t.Fatalf("the sidecar has ended:\n%s", s.log)
-		default:
-		}
-		return strings.Contains(s.log.String(), `"msg":"serving"`)
-	})
-	return s
+	return launchSidecar(t, socket, config, bin.TestExtension).serving(t)
 }
 
-// launchSidecar starts lift-extension and waits for nothing. wrapper, if given,
-// is a command that has it started.
-func launchSidecar(t *testing.T, socket, config string, wrapper ...string) *sidecarProcess {
+// startShipped is startSidecar with the program as it ships, whose memory is
+// worth a look.
+func startShipped(t *testing.T, config string) *sidecarProcess {
+	t.Helper()
+	return launchSidecar(t, filepath.Join(t.TempDir(), "lift.sock"), config, bin.Extension).serving(t)
+}
+
+// launchSidecar starts lift-extension by a command that ends in its path, and
+// waits for nothing.
+func launchSidecar(t *testing.T, socket, config string, command ...string) *sidecarProcess {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "lift.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := append(wrapper, extensionBinary(t)) //nolint:gocritic // a new slice is meant
-	s := &sidecarProcess{Cmd: exec.Command(args[0], args[1:]...), socket: socket, log: &transcript{}, exited: make(chan struct{})}
-	s.Env = append(outsideLambda(), "LIFT_CONFIG="+file, "LIFT_SOCKET="+socket)
-	s.Stdout, s.Stderr = s.log, s.log
-	s.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_ = s.Wait() // ProcessState has it
-		close(s.exited)
-	}()
-	t.Cleanup(func() {
-		_ = s.Process.Kill()
-		<-s.exited
-		if t.Failed() {
-			t.Logf("the log of the sidecar (pid %d):\n%s", s.Process.Pid, s.log)
+	c := startChild(t, []string{"LIFT_CONFIG=" + file, "LIFT_SOCKET=" + socket}, command[0], command[1:]...)
+	return &sidecarProcess{c, socket}
+}
+
+// serving waits until the sidecar serves.
+func (s *sidecarProcess) serving(t *testing.T) *sidecarProcess {
+	t.Helper()
+	waitFor(t, "the sidecar serves", func() bool {
+		if !s.running() {
+			t.Fatal("the sidecar has ended")
 		}
+		return s.out.has(`"msg":"serving"`)
 	})
 	return s
 }
 
-// outsideLambda is this process's environment without what Lift reads.
-func outsideLambda() []string {
-	var env []string
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "LIFT_") && !strings.HasPrefix(e, "AWS_LAMBDA_") {
-			env = append(env, e)
-		}
-	}
-	return env
-}
+func (s *sidecarProcess) pid() int { return s.cmd.Process.Pid }
 
 // signal sends the process a signal.
-func (s *sidecarProcess) signal(t *testing.T, sig os.Signal) {
+func (s *sidecarProcess) signal(t *testing.T, sig syscall.Signal) {
 	t.Helper()
-	if err := s.Process.Signal(sig); err != nil {
+	if err := s.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -106,18 +79,17 @@ func (s *sidecarProcess) signal(t *testing.T, sig os.Signal) {
 func (s *sidecarProcess) kill(t *testing.T) {
 	t.Helper()
 	s.signal(t, syscall.SIGKILL)
-	s.code(t)
+	s.exited(t)
 }
 
-// code waits for the process's end and returns its exit code, -1 after a signal.
-func (s *sidecarProcess) code(t *testing.T) int {
+// says fails the test unless the log holds each of the parts.
+func (s *sidecarProcess) says(t *testing.T, parts ...string) {
 	t.Helper()
-	select {
-	case <-s.exited:
-	case <-time.After(patience):
-		t.Fatalf("the sidecar (pid %d) does not end:\n%s", s.Process.Pid, s.log)
+	for _, part := range parts {
+		if !strings.Contains(s.out.String(), part) {
+			t.Errorf("the sidecar does not say %q", part)
+		}
 	}
-	return s.ProcessState.ExitCode()
 }
 
 // dial returns a client of the sidecar that is closed with the test.
@@ -134,7 +106,7 @@ func (s *sidecarProcess) dial(t *testing.T, opts ...sdk.Option) *sdk.Client {
 // descriptors returns how many files the process has open.
 func (s *sidecarProcess) descriptors(t *testing.T) int {
 	t.Helper()
-	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.Process.Pid))
+	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.pid()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +116,7 @@ func (s *sidecarProcess) descriptors(t *testing.T) int {
 // resident returns the memory that the process holds, in bytes.
 func (s *sidecarProcess) resident(t *testing.T) int {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.pid()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,37 +127,6 @@ func (s *sidecarProcess) resident(t *testing.T) int {
 	return pages * os.Getpagesize()
 }
 
-// transcript is what a process has written. Safe for concurrent use.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (o *transcript) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-// String returns all that was written so far.
-func (o *transcript) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// waitUntil polls until ok, and fails the test if that does not come.
-func waitUntil(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); {
-		if time.Now().After(end) {
-			t.Fatalf("waited %s in vain: %s", patience, what)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
 // within is a context for calls that must not hang.
 func within(t *testing.T, d time.Duration) context.Context {
 	t.Helper()
@@ -194,21 +135,11 @@ func within(t *testing.T, d time.Duration) context.Context {
 	return ctx
 }
 
-// freePort returns an address of the loopback on which nobody listens.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // nothing was accepted
-	return l.Addr().String()
-}
-
 // endpoints writes addresses as lift.yaml wants them.
 func endpoints(addrs ...string) string {
+	quoted := make([]string, len(addrs))
 	for i, a := range addrs {
-		addrs[i] = strconv.Quote(a)
+		quoted[i] = strconv.Quote(a)
 	}
-	return "[" + strings.Join(addrs, ", ") + "]"
+	return "[" + strings.Join(quoted, ", ") + "]"
 }

@@ -34,6 +34,7 @@ func (p *program) lambda(ctx context.Context, env extension.Env, problems config
 	if err != nil {
 		p.log.Error("cannot listen; trying again at each invocation", "error", err.Error())
 	}
+	defer serving.close()
 	client := extension.New(extension.Config{API: env.API, Managed: env.Managed()})
 	if !p.register(ctx, client) {
 		<-ctx.Done() // serve the function without events, for as long as we are left alive

@@ -83,3 +83,13 @@ func (s *serving) drain(ctx context.Context) {
 		s.p.log.Warn("calls were cut at the end of the drain", "error", err.Error())
 	}
 }
+
+// close removes the socket, whatever still runs, if it is still there.
+func (s *serving) close() {
+	s.mu.Lock()
+	server := s.server
+	s.mu.Unlock()
+	if server != nil {
+		server.Close()
+	}
+}
