@@ -16,7 +16,7 @@ PROTO_TOOLS := $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC)
 BUF_ENV     := PATH="$(dir $(PROTOC_GEN_GO)):$(dir $(PROTOC_GEN_GO_GRPC)):$$PATH"
 BASELINE    := lift/v1/baseline.binpb
 
-.PHONY: help demo test build layer bench fuzz generate lint generated vet-darwin tools ci
+.PHONY: help demo test build layer bench figures fuzz generate lint generated vet-darwin tools ci
 
 help: ## say what there is
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ layer: ## reproducible layer zips for both architectures, into dist/
 
 bench: ## the measurements
 	$(GO) test -run '^$$' -bench . -benchmem ./bench/... $(ARGS)
+
+figures: ## start-up, memory, and calls beside direct ones, on real processes
+	$(GO) run ./bench/figures $(ARGS)
 
 FUZZTIME ?= 10s
 PKG      ?= ./...

@@ -53,7 +53,7 @@ func syntaxFault(text []byte, err error) *Problem {
 	line = min(max(line, 1), len(lines))
 	at := lines[line-1]
 	column := len(at) - len(bytes.TrimLeft(at, " \t")) + 1
-	return &Problem{Line: line, Column: column, What: "not YAML: " + message, Remedy: "look at this line and the one above it (indentation, colons, brackets, quotes)"}
+	return &Problem{Line: line, Column: column, What: "not YAML: " + message, Remedy: "look at this line and those beside it (indentation, colons, brackets, quotes)"}
 }
 
 // oddity says what about a node is YAML but not for here, and what to write instead.
