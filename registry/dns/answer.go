@@ -94,13 +94,13 @@ func ttlOf(h *miekg.RR_Header) time.Duration {
 }
 
 // take takes the records of a kind and a name, and reports whether there are any.
-func (r *reply) take(kind uint16, name string, records []miekg.RR) (any bool) {
+func (r *reply) take(kind uint16, name string, records []miekg.RR) (found bool) {
 	for _, rr := range records {
 		h := rr.Header()
 		if h.Rrtype != kind || h.Class != miekg.ClassINET || !same(h.Name, name) {
 			continue
 		}
-		any = true
+		found = true
 		r.hold(ttlOf(h))
 		if s, ok := rr.(*miekg.SRV); ok {
 			r.targets = append(r.targets, target{strings.ToLower(miekg.Fqdn(s.Target)), s.Port, s.Priority, s.Weight})
@@ -108,7 +108,7 @@ func (r *reply) take(kind uint16, name string, records []miekg.RR) (any bool) {
 			r.addrs = append(r.addrs, a)
 		}
 	}
-	return any
+	return found
 }
 
 // has reports whether there are records that take looked at, if only to find

@@ -126,7 +126,8 @@ func (c *client) send(ctx context.Context, how conf, network, server string, q q
 	}
 	defer raw.Close()
 	raw.SetDeadline(time.Now().Add(how.timeout))
-	defer context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })()
+	stop := context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
 	conn := &miekg.Conn{Conn: raw, UDPSize: 4096} // some send more than they may
 	if err := conn.WriteMsg(out); err != nil {
 		return nil, brief(err)

@@ -97,7 +97,7 @@ func checkSet(t *testing.T, set []lift.Endpoint) {
 
 func FuzzResolvConf(f *testing.F) {
 	f.Add("nameserver 10.0.0.2\nnameserver fe80::1%eth0\nsearch a.internal b. .\noptions ndots:5 timeout:2 attempts:3 rotate use-vc edns0", "orders")
-	f.Add("# x\n; y\n\ndomain z\r\noptions ndots:-1 timeout:99999999999999999999\nnameserver\nnameserver x", "a.b.")
+	f.Add("# x\n; y\n\ndomain z\r\noptions ndots:-1 timeout:99999999999999999999\nnameserver\noptions\nnameserver x", "a.b.")
 	f.Fuzz(func(t *testing.T, text, name string) {
 		c := parseConf(text)
 		if len(c.servers) == 0 || len(c.servers) > mostServers || len(c.search) > mostSearch {

@@ -70,6 +70,6 @@ func reachable(addr netip.Addr) bool {
 	if err != nil {
 		return false
 	}
-	c.Close()
+	_ = c.Close() // nothing was sent
 	return true
 }

@@ -137,7 +137,7 @@ func (c *conf) option(o string) {
 // names are those to ask for in turn, fully qualified: with enough dots as it
 // stands first, else in the search domains first. A dot at the end means: as it
 // stands.
-func (c conf) names(name string) []string {
+func (c *conf) names(name string) []string {
 	name = strings.ToLower(name)
 	if strings.HasSuffix(name, ".") {
 		return []string{name}
