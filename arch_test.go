@@ -47,6 +47,7 @@ func architecture() []room {
 		{folder: "transport", rooms: []string{"."}},
 		{folder: "registry", rooms: []string{"."}}, // each source of endpoints has one client library at most
 		{folder: "registry/static", rooms: []string{".", "registry"}},
+		{folder: "registry/dns", rooms: []string{".", "registry"}, modules: []string{"github.com/miekg/dns"}},
 		{folder: "mesh", rooms: []string{".", "registry", "balancer", "resilience", "transport", "observe"}},
 
 		// The process around it, and Lambda.

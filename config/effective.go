@@ -28,9 +28,7 @@ func (r *reader) services(own, overlay *part) []*service {
 			if !ok {
 				at = overlay.at[name]
 			}
-			if faulted[name] == nil { // else it may be missing for what has been told
-				r.required(s, at)
-			}
+			r.source(s, at, faulted[name] == nil)
 			r.contradictions(s.values, "services."+name, true)
 		})
 		services = append(services, s)
@@ -71,18 +69,6 @@ func orderedKeys() [][2]string {
 		{"retry.backoff", "retry.backoff_max"},
 		{"connections.safe_idle", "connections.max_idle"},
 		{"connections.max_idle_count", "connections.max"},
-	}
-}
-
-// required tells of a service's keys that are missing.
-func (r *reader) required(s *service, at origin) {
-	for _, key := range []struct{ path, remedy string }{
-		{"from", "want from: static and its endpoints"},
-		{"endpoints", `want a list with from: static, such as endpoints: ["10.0.1.7:8080"]`},
-	} {
-		if _, ok := s.values[key.path]; !ok {
-			r.tell(at, "services."+s.name, key.path+" is missing", key.remedy)
-		}
 	}
 }
 

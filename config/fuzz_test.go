@@ -29,6 +29,7 @@ func FuzzParse(f *testing.F) {
 		"defaults: {timeout: 1.5s, attempt_timeout: 100us, retry: {budget: {ratio: 1e-7}}, breaker: {open_for: 10ms..1h}}",
 		"services: {a: {from: static, endpoints: [\"${A}:1\"]}}\nenvironments: {e: {services: {a: {warm: ${N:-3}}}}}",
 		"services:\n  a:\n    from: static\n    endpoints:\n    - $${x}:1\n    - \"\\u2028:1\"\n    balancer: {strategy: round_robin}\n",
+		"services: {a: {from: dns, dns: {name: a.b., port: 80, servers: [10.0.0.2]}}, b: {from: dns, dns: {name: _a._tcp.b, type: srv}}}",
 		"limits: {header: 1KiB, body: 1GiB}\nlambda: {init_wait: 0s}\ndefaults: {connections: {max: 256, whole: 1B}}",
 	} {
 		f.Add(seed, "", "1")

@@ -22,7 +22,7 @@ func TestProblems(t *testing.T) {
 			`1:23: defaults.balancer.zone_aware: unknown key "zone_aware"; known here: strategy`,
 		}},
 		"not built": {"services: {a: {from: consul, endpoints: [h:1]}}", env(), []string{
-			`1:22: services.a.from: "consul" is not known here; want static`,
+			`1:22: services.a.from: "consul" is not known here; want static or dns`,
 		}},
 		"own": {"defaults: {endpoints: [h:1]}", env(), []string{
 			`1:12: defaults.endpoints: this is each service's own; move it to services.NAME.endpoints`,
@@ -67,8 +67,21 @@ func TestProblems(t *testing.T) {
 			`2:43: services.a.endpoints[2]: "h:1;weight=0" is not right; weight "0": want a whole number from 1 to 1000`,
 			`3:32: services.b.endpoints: the list is empty; want one entry at least`,
 			`4:18: services.c.endpoints: this is text; want a list, such as ["10.0.1.7:8080"]`,
-			`5:3: services.d: from is missing; want from: static and its endpoints`,
-			`5:3: services.d: endpoints is missing; want a list with from: static, such as endpoints: ["10.0.1.7:8080"]`,
+			`5:3: services.d: from is missing; want from: static and its endpoints, or from: dns and its name`,
+		}},
+		"dns": {"services:\n  a: {from: dns, dns: {name: a b, port: 0, type: aaaa, servers: [dns.internal]}}\n  b: {from: dns}\n  c: {from: dns, dns: {name: c, type: srv, port: 80}, endpoints: [\"h:1\"]}\n  d: {from: static, endpoints: [\"h:1\"], dns: {name: d}}\n  e: {from: dns, dns: {name: 10.0.0.1, servers: []}}\ndefaults: {dns: {type: srv}}", env(), []string{
+			`2:30: services.a.dns.name: "a b" is not right; want letters, digits, dashes and underscores between dots, such as orders.internal`,
+			`2:41: services.a.dns.port: "0" is out of range; want 1 to 65535`,
+			`2:50: services.a.dns.type: "aaaa" is not known here; want a or srv`,
+			`2:66: services.a.dns.servers[0]: "dns.internal" is not right; want an IP address with its port, such as 10.0.0.2:53 or [fd00::2]:53`,
+			`3:3: services.b: dns.name is missing; want the name to ask for with from: dns, such as dns: {name: orders.internal, port: 8080}`,
+			`3:3: services.b: dns.port is missing; want the port of the addresses, such as port: 8080, or type: srv`,
+			`4:50: services.c.dns.port: dns.port goes with type: a; SRV records say their ports; remove it`,
+			`4:66: services.c.endpoints: endpoints goes with from: static, and from is dns; remove one of the two`,
+			`5:53: services.d.dns.name: dns.name goes with from: dns, and from is static; remove one of the two`,
+			`6:30: services.e.dns.name: "10.0.0.1" is not right; this is an address; want a name, or from: static for addresses`,
+			`6:49: services.e.dns.servers: the list is empty; want one entry at least`,
+			`7:12: defaults.dns: this is each service's own; move it to services.NAME.dns`,
 		}},
 		"names of services": {"services:\n  Orders: {from: static, endpoints: [\"h:1\"]}\n  lift: {from: static, endpoints: [\"h:1\"]}", env(), []string{
 			`2:3: services.Orders: no name for a service; want lower-case letters, digits, dots, dashes or underscores, such as orders, as it stands where a host's name does`,

@@ -91,7 +91,8 @@ func (r *reader) part(n *yaml.Node, keys *schema, at string, into *part, more fu
 func (r *reader) ownKey(at string) func(key, value *yaml.Node) bool {
 	return func(key, _ *yaml.Node) bool {
 		rule := r.single.rules[key.Value]
-		if rule == nil || !rule.own {
+		group := r.single.children[key.Value] != nil && r.shared.children[key.Value] == nil
+		if (rule == nil || !rule.own) && !group {
 			return false
 		}
 		r.fault(key, join(at, key.Value), "this is each service's own", "move it to services.NAME."+key.Value)

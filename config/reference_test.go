@@ -115,19 +115,32 @@ func TestTablesAreSound(t *testing.T) {
 
 // The example in the docs is one that loads.
 func TestExampleInTheDocsLoads(t *testing.T) {
-	page, err := os.ReadFile(referencePage)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "```yaml\n")
-	example, _, ok := strings.Cut(rest, "```")
-	if !ok {
-		t.Fatal("no example")
-	}
+	example := exampleOf(t, referencePage)
 	for _, environment := range []string{"", "prod"} {
 		c := sound1(t, example, env("LIFT_ENV", environment, "ORDERS_HOST", "10.0.1.7"))
 		if len(c.Services) != 2 {
 			t.Errorf("%d services", len(c.Services))
 		}
 	}
+}
+
+func TestExampleOfDNSLoads(t *testing.T) {
+	if c := sound1(t, exampleOf(t, "../docs/dns.md"), env()); len(c.Services) != 3 {
+		t.Errorf("%d services", len(c.Services))
+	}
+}
+
+// exampleOf returns the first piece of YAML on a page.
+func exampleOf(t *testing.T, path string) string {
+	t.Helper()
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatalf("%s has no example", path)
+	}
+	return example
 }

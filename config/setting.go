@@ -30,7 +30,9 @@ type rule struct {
 	preset  string
 	derived string
 	// own: the key stands in a service, not in defaults.
-	own     bool
+	own bool
+	// with: the key goes with this value of from alone.
+	with    string
 	choices []string
 	check   func(string) error
 	// variable, if set, is the variable that overrides the file.

@@ -1,14 +1,12 @@
 package config
 
 import (
-	"errors"
 	"math"
 	"time"
 
-	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/balancer"
 	"github.com/liftmesh/lift/mesh"
-	"github.com/liftmesh/lift/registry/static"
+	"github.com/liftmesh/lift/registry/dns"
 )
 
 // serviceSettings is the table of what can be said of a service, and in
@@ -18,15 +16,35 @@ func serviceSettings() []setting[mesh.ServiceConfig] {
 	type sc = mesh.ServiceConfig
 	return []setting[sc]{
 		{rule{
-			path: "from", kind: choice, choices: []string{"static"}, own: true,
+			path: "from", kind: choice, choices: []string{"static", "dns"}, own: true,
 			means: "where the endpoints are learnt from",
 			why:   "required: a service that nobody can find is a mistake",
-		}, nil}, // together with endpoints
+		}, nil}, // together with what goes with it, see service.registry
 		{rule{
-			path: "endpoints", kind: list, own: true, check: endpoint,
+			path: "endpoints", kind: list, own: true, with: "static", check: endpoint,
 			means: "with from: static, the endpoints: host:port, then any of ;zone=ID ;weight=1..1000 ;id=ID ;tag=NAME",
 			why:   "required with from: static",
-		}, func(s *sc, d datum) { s.Registry = fixed(d.items) }},
+		}, nil},
+		{rule{
+			path: "dns.name", kind: text, own: true, with: "dns", check: dns.CheckName,
+			means: "with from: dns, the name to ask for; a dot at the end keeps search domains away",
+			why:   "required with from: dns",
+		}, func(s *sc, d datum) { s.Lookup = d.text }},
+		{rule{
+			path: "dns.port", kind: whole, low: "1", high: "65535", own: true, with: "dns", derived: "required with type: a",
+			means: "the port of every address; not with type: srv, whose records say it",
+			why:   "A and AAAA records hold addresses alone",
+		}, nil},
+		{rule{
+			path: "dns.type", kind: choice, choices: []string{"a", "srv"}, own: true, with: "dns", preset: "a",
+			means: "the records: a asks for A and AAAA, srv for SRV with ports, priorities and weights",
+			why:   "every name has addresses",
+		}, nil},
+		{rule{
+			path: "dns.servers", kind: list, own: true, with: "dns", check: dnsServer, derived: "those of /etc/resolv.conf",
+			means: "the servers to ask, in this order, by IP address and port; names are then taken as they stand, without search domains",
+			why:   "the system's follow it where it goes; see [DNS](dns.md)",
+		}, nil},
 		{rule{
 			path: "protocol", kind: choice, choices: []string{"http"}, own: true, preset: "http",
 			means: "what the endpoints speak: http is HTTP/1.1",
@@ -154,23 +172,4 @@ func nonzero(f float64) float64 {
 		return math.SmallestNonzeroFloat64
 	}
 	return f
-}
-
-func endpoint(s string) error {
-	_, err := static.Parse(s)
-	if inner := errors.Unwrap(err); inner != nil {
-		return inner // the outer one repeats the text, which may be a secret
-	}
-	return err
-}
-
-// fixed is the registry of endpoints that have been checked.
-func fixed(items []string) *static.Registry {
-	endpoints := make([]lift.Endpoint, 0, len(items))
-	for _, item := range items {
-		if ep, err := static.Parse(item); err == nil {
-			endpoints = append(endpoints, ep)
-		}
-	}
-	return static.New(endpoints)
 }

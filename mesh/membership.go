@@ -9,6 +9,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/balancer"
+	"github.com/liftmesh/lift/registry"
 )
 
 // keepGone is for how long an endpoint that left keeps its verdict, in case it
@@ -146,6 +147,9 @@ func (s *Service) warm(ctx context.Context) {
 }
 
 func (s *Service) thaw() {
+	if r, ok := s.cfg.Registry.(registry.Thawer); ok {
+		r.Thawed()
+	}
 	for _, m := range s.current() {
 		m.pool.Load().Thaw()
 	}

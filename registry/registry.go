@@ -18,3 +18,11 @@ type Registry interface {
 	// receiver. Watch may be called often and at the same time.
 	Watch(ctx context.Context, service string) iter.Seq2[[]lift.Endpoint, error]
 }
+
+// Thawer is a registry that can be told that a freeze may lie behind.
+type Thawer interface {
+	// Thawed has every watch look at the wall clock now, and ask for what has
+	// expired. It is a hint and does not block: a registry that is not told comes
+	// to it by itself, only later.
+	Thawed()
+}
