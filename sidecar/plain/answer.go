@@ -85,9 +85,9 @@ func (x *exchange) pump(r io.Reader, body *lift.Body) {
 				_ = x.conn.Flush() // what cannot be sent shows at the next write
 			}
 		}
-		switch {
-		case err == nil:
-		case err == io.EOF: //nolint:errorlint // by io.Reader's contract
+		switch err { //nolint:errorlint // by io.Reader's contract
+		case nil:
+		case io.EOF:
 			h := x.w.Header()
 			for _, f := range body.Trailer() {
 				name := http.CanonicalHeaderKey(f.Name)

@@ -70,13 +70,13 @@ func (c *conn) look(p []byte) {
 		if 'A' <= b && b <= 'Z' {
 			b += 'a' - 'A'
 		}
-		switch {
-		case b == lengthField[at]:
+		switch b {
+		case lengthField[at]:
 			if at++; at == len(lengthField) {
 				c.sized.Store(true)
 				return
 			}
-		case b == '\n':
+		case '\n':
 			at = 1
 		default:
 			at = 0
@@ -88,7 +88,7 @@ func (c *conn) look(p []byte) {
 type connKey struct{}
 
 func withConn(ctx context.Context, nc net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, nc)
+	return context.WithValue(ctx, connKey{}, nc) //nolint:forbidigo // how http.Server tells a handler its connection
 }
 
 // connOf returns the connection that a request came by.

@@ -25,7 +25,7 @@ func ExampleListen() {
 	defer server.Close()
 	go func() { _ = server.Serve(context.Background()) }()
 
-	resp, err := http.Get("http://" + server.Addrs()[0].String() + "/orders/17") //nolint:noctx // as short as can be
+	resp, err := http.Get("http://" + server.Addrs()[0].String() + "/orders/17")
 	if err != nil {
 		fmt.Println(err)
 		return

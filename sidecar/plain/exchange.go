@@ -40,7 +40,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		x.body.leave()
 		if p := recover(); p != nil {
-			if p != http.ErrAbortHandler {
+			if p != http.ErrAbortHandler { //nolint:errorlint // any value, compared with one of ours
 				s.cfg.Log.Error("a request panicked; it alone fails", "service", x.call.Service, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			}
 			panic(http.ErrAbortHandler) // net/http's way to break an answer off
@@ -85,7 +85,7 @@ func (x *exchange) serve(r *http.Request, name string) {
 		x.fault(f)
 		return
 	}
-	c.Header = travelling(r.Header)
+	c.Header = onward(r.Header)
 	if n := lift.FieldsSize(c.Header) + len(c.Path); n > x.s.cfg.Limits.MaxHeader {
 		x.fault(&fault{err: &lift.Error{Code: lift.TooLarge, Service: name, Err: fmt.Errorf(
 			"path and header have %d bytes, 32 for each field included; the limit is %d: send less, or raise limits.header", n, x.s.cfg.Limits.MaxHeader)},
@@ -97,15 +97,16 @@ func (x *exchange) serve(r *http.Request, name string) {
 		return
 	}
 	defer c.End()
-	defer c.Body.Close() //nolint:errcheck // nobody reads it any more
+	defer c.Body.Close()
 	gone := r.Context()
-	defer context.AfterFunc(gone, func() { c.Cancel(given(gone)) })()
+	watching := context.AfterFunc(gone, func() { c.Cancel(given(gone)) })
+	defer watching()
 	resp, err := x.contained()
 	if err != nil {
 		x.failed(err)
 		return
 	}
-	defer resp.Body.Close() //nolint:errcheck // it is over
+	defer resp.Body.Close()
 	x.answer(resp, r.Method == http.MethodHead)
 }
 

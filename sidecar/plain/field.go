@@ -45,8 +45,8 @@ func named(connection []string, name string) bool {
 	return false
 }
 
-// travelling returns what of a request's header goes on to the service.
-func travelling(h http.Header) []lift.Field {
+// onward returns what of a request's header goes on to the service.
+func onward(h http.Header) []lift.Field {
 	connection := h["Connection"]
 	fields := make([]lift.Field, 0, len(h)+1)
 	for name, values := range h {

@@ -161,7 +161,7 @@ type witness struct {
 
 func newWitness(t *testing.T) *witness {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // the loopback
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func (w *witness) requests() []string {
 	for i, s := range w.seen {
 		head, body, _ := strings.Cut(s, "\r\n\r\n")
 		var lines []string
-		for _, line := range strings.Split(head, "\r\n") {
+		for _, line := range strings.SplitSeq(head, "\r\n") {
 			if !strings.HasPrefix(line, "Host: ") {
 				lines = append(lines, line)
 			}

@@ -74,7 +74,7 @@ func FuzzRouting(f *testing.F) {
 		if d, err := timeout(limit); err == nil && (d <= 0 || d > maxTimeout) {
 			t.Errorf("timeout %v", d)
 		}
-		if got := travelling(r.Header); len(got) != 1 || got[0].Name != "X-A" {
+		if got := onward(r.Header); len(got) != 1 || got[0].Name != "X-A" {
 			t.Errorf("travels: %v", got)
 		}
 	})

@@ -40,10 +40,10 @@ func (u *upload) Read(p []byte) (int, error) {
 	}
 	u.waiting.Store(false)
 	n, err := u.body.Read(p)
-	switch {
-	case err == nil:
+	switch err { //nolint:errorlint // by io.Reader's contract
+	case nil:
 		return n, nil
-	case err == io.EOF: //nolint:errorlint // by io.Reader's contract
+	case io.EOF:
 		if u.atEnd != nil {
 			u.atEnd()
 			u.atEnd = nil
