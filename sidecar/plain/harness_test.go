@@ -224,7 +224,7 @@ func (w *witness) requests() []string {
 	for i, s := range w.seen {
 		head, body, _ := strings.Cut(s, "\r\n\r\n")
 		var lines []string
-		for _, line := range strings.SplitSeq(head, "\r\n") {
+		for line := range strings.SplitSeq(head, "\r\n") {
 			if !strings.HasPrefix(line, "Host: ") {
 				lines = append(lines, line)
 			}

@@ -122,7 +122,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	s.serving = true
 	for _, p := range s.places {
-		s.serveLocked(p, p.listener)
+		if p.listener != nil { // else a drain has begun already
+			s.serveLocked(p, p.listener)
+		}
 	}
 	s.mu.Unlock()
 

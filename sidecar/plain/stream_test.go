@@ -188,6 +188,14 @@ func TestTrailersOfAnAnswer(t *testing.T) {
 }
 
 func TestTrailersOfARequest(t *testing.T) {
+	w := newWitness(t)
+	onWire, _ := serve(t, plain.Config{Caller: meshTo(t, w.addr)})
+	c := dial(t, onWire)
+	c.say("POST / HTTP/1.1\r\nHost: orders\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum, X-Missing\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\nX-Unannounced: 1\r\n\r\n")
+	c.answer(http.MethodPost)
+	if got := w.requests(); len(got) != 1 || got[0] != "POST / HTTP/1.1|Transfer-Encoding: chunked|Trailer: X-Missing,X-Sum||3\r\nabc\r\n0\r\nX-Sum: 42\r\n\r\n" {
+		t.Errorf("the instance got %q", got)
+	}
 	for name, caller := range map[string]lift.CallerFunc{
 		"to the Caller": func(c *lift.Call) (*lift.Response, error) {
 			body, err := c.Body.ReadAll(0)
