@@ -79,7 +79,7 @@ func (u *upload) Read(p []byte) (int, error) {
 		select {
 		case c := <-u.chunks:
 			u.rest, u.err, u.lent = c.data, c.err, true
-			if u.err == io.EOF && u.trailer != nil {
+			if u.err == io.EOF && u.trailer != nil { //nolint:errorlint // the pump passes it on as it is
 				u.finish()
 			}
 		case <-u.over:

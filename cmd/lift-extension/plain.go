@@ -26,7 +26,8 @@ type plainDoor struct {
 // openPlain opens the plain door and serves it.
 func (p *program) openPlain(ctx context.Context, every time.Duration) (*plainDoor, error) {
 	d := &plainDoor{p: p, every: every, failed: make(chan error, 1)}
-	return d, d.open(ctx)
+	err := d.open(ctx)
+	return d, err
 }
 
 func (d *plainDoor) open(ctx context.Context) error {

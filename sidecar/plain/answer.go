@@ -85,7 +85,7 @@ func (x *exchange) pump(r io.Reader, body *lift.Body) {
 				_ = x.conn.Flush() // what cannot be sent shows at the next write
 			}
 		}
-		switch err { //nolint:errorlint // by io.Reader's contract
+		switch err {
 		case nil:
 		case io.EOF:
 			h := x.w.Header()

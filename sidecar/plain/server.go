@@ -116,9 +116,13 @@ func (s *Server) open(p *place) error {
 // It is called once. When it returns the server is closed.
 func (s *Server) Serve(ctx context.Context) error {
 	s.mu.Lock()
-	if s.closed || s.serving {
+	if s.serving {
 		s.mu.Unlock()
-		return errors.New("plain: Serve was called twice, or after Close")
+		return errors.New("plain: Serve was called twice")
+	}
+	if s.closed {
+		s.mu.Unlock()
+		return nil
 	}
 	s.serving = true
 	for _, p := range s.places {

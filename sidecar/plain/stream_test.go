@@ -2,6 +2,7 @@ package plain_test
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -403,6 +404,77 @@ func TestShortBodiesAreRetried(t *testing.T) {
 		c.say("POST / HTTP/1.1\r\nHost: orders\r\nLift-Idempotent: true\r\n" + fields + "\r\n" + body)
 		if resp, body := c.answer(http.MethodPost); resp.StatusCode != 200 || body != "abc" || !first.Load() {
 			t.Errorf("%s: %d %q", fields, resp.StatusCode, body)
+		}
+	}
+}
+
+// Who stops reading holds what is his no longer than the call's time.
+func TestAStalledReaderEndsWithItsDeadline(t *testing.T) {
+	ended := make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		defer close(ended)
+		for buf := make([]byte, 64<<10); ; {
+			if _, err := w.Write(buf); err != nil {
+				return
+			}
+		}
+	}))
+	defer upstream.Close()
+	addr, s := serve(t, plain.Config{Caller: meshTo(t, upstream.Listener.Addr().String())})
+	c := dial(t, addr)
+	c.say("GET / HTTP/1.1\r\nHost: orders\r\nLift-Timeout: 200ms\r\n\r\n")
+	for _, what := range []struct {
+		name string
+		done func() <-chan struct{}
+	}{{"the instance", func() <-chan struct{} { return ended }}, {"the door", func() <-chan struct{} { return drained(s) }}} {
+		select {
+		case <-what.done():
+		case <-time.After(patience):
+			t.Fatalf("%s goes on", what.name)
+		}
+	}
+}
+
+func drained(s *plain.Server) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		_ = s.Drain(context.Background()) // returns once nothing runs
+		close(done)
+	}()
+	return done
+}
+
+// Calls that end in every way leave nothing behind.
+func TestNothingIsLeftRunning(t *testing.T) {
+	before := runtime.NumGoroutine()
+	t.Run("calls", func(t *testing.T) {
+		addr := through(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/early" {
+				return
+			}
+			_, _ = io.Copy(w, r.Body)
+		})
+		for range 5 {
+			for _, said := range []string{
+				"GET / HTTP/1.1\r\nHost: orders\r\n\r\n",
+				"POST / HTTP/1.1\r\nHost: orders\r\nContent-Length: 3\r\n\r\nab",
+				"POST / HTTP/1.1\r\nHost: orders\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+				"POST / HTTP/1.1\r\nHost: orders\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n",
+				"POST /early HTTP/1.1\r\nHost: orders\r\nContent-Length: 999999\r\n\r\nabc",
+				"POST / HTTP/1.1\r\nHost: nobody\r\nContent-Length: 999999\r\n\r\nabc",
+				"GET /",
+			} {
+				c := dial(t, addr)
+				c.say(said)
+				_ = c.Close()
+			}
+		}
+	})
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	for end := time.Now().Add(patience); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(end) {
+			buf := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	}
 	u.waiting.Store(false)
 	n, err := u.body.Read(p)
-	switch err { //nolint:errorlint // by io.Reader's contract
+	switch err {
 	case nil:
 		return n, nil
 	case io.EOF:
