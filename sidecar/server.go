@@ -119,7 +119,9 @@ func (s *Server) Serve(ctx context.Context) error {
 		return errors.New("sidecar: Serve was called twice, or after Close")
 	}
 	s.serving = true
-	s.serveLocked(s.listener)
+	if s.listener != nil { // else a drain has begun already
+		s.serveLocked(s.listener)
+	}
 	s.mu.Unlock()
 
 	var tick <-chan time.Time

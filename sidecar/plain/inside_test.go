@@ -2,12 +2,33 @@ package plain
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/liftmesh/lift"
 )
+
+// A drain that comes between Listen and Serve ends both in peace.
+func TestServeAfterTheWayInIsShut(t *testing.T) {
+	s, err := Listen(Config{
+		Addresses: []Address{{Network: "tcp", Addr: "127.0.0.1:0"}},
+		Caller:    lift.CallerFunc(func(*lift.Call) (*lift.Response, error) { return nil, lift.Internal }),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.shut()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(context.Background()) }()
+	s.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
 
 // bytesConn reads from its content, a few bytes at a time.
 type bytesConn struct {
