@@ -51,7 +51,9 @@ func architecture() []room {
 		{folder: "mesh", rooms: []string{".", "registry", "balancer", "resilience", "transport", "observe"}},
 
 		// The process around it, and Lambda.
-		{folder: "sidecar", rooms: []string{".", "mesh", "proto", "internal/wire"}, modules: []string{grpcModule, protobufModule, sysModule}},
+		{folder: "sidecar", rooms: []string{".", "mesh", "proto", "internal/wire", "sidecar/socket"}, modules: []string{grpcModule, protobufModule, sysModule}},
+		{folder: "sidecar/socket"},
+		{folder: "sidecar/plain", rooms: []string{".", "sidecar/socket"}},
 		{folder: "extension"}, // knows Lambda, not the mesh
 		{folder: "emulator", rooms: []string{"internal/shift"}},
 		{folder: "config", rooms: all, modules: []string{"go.yaml.in/yaml/v3"}},

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/liftmesh/lift/registry/static"
 	"github.com/liftmesh/lift/sdk"
 	"github.com/liftmesh/lift/sidecar"
+	"github.com/liftmesh/lift/sidecar/plain"
 )
 
 const answer = `{"id":"o-1","state":"shipped","items":[{"sku":"a","n":1},{"sku":"b","n":2}]}`
@@ -40,6 +42,7 @@ func BenchmarkCall(b *testing.B) {
 		{"direct", get((&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}).Do, upstream.Listener.Addr().String())},
 		{"inprocess", get(sdk.New(m).HTTPClient().Do, "orders")},
 		{"session", get(session.HTTPClient().Do, "orders")},
+		{"plain", get((&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DialContext: dialPlain(b, m)}}).Do, "orders")},
 		{"session-json", func(ctx context.Context) error {
 			_, err := sdk.Get[struct{ ID string }](ctx, session, "orders", "/orders/1")
 			return err
@@ -75,6 +78,26 @@ func session(b *testing.B, m lift.Caller) *sdk.Client {
 	}
 	b.Cleanup(func() { _ = client.Close() })
 	return client
+}
+
+// dialPlain opens connections to a plain door before m, on a real unix socket.
+func dialPlain(b *testing.B, m lift.Caller) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	b.Helper()
+	socket := filepath.Join(b.TempDir(), "plain.sock")
+	server, err := plain.Listen(plain.Config{Addresses: []plain.Address{{Network: "unix", Addr: socket}}, Caller: m})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = server.Serve(context.Background()) })
+	b.Cleanup(func() {
+		server.Close()
+		serving.Wait()
+	})
+	return func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
 }
 
 func get(do func(*http.Request) (*http.Response, error), host string) func(context.Context) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/liftmesh/lift/mesh"
 	"github.com/liftmesh/lift/sidecar"
+	"github.com/liftmesh/lift/sidecar/plain"
 )
 
 // Config is a lift.yaml, read, checked and laid over the defaults. It is always
@@ -26,7 +27,10 @@ type Config struct {
 	// process's own.
 	SocketMode  fs.FileMode
 	SocketGroup string
-	Log         Log
+	// Plain is where the plain door listens: the addresses for all services, then
+	// those of one each. Empty: there is none.
+	Plain []plain.Address
+	Log   Log
 	// Limits is what the sidecar grants the programs on its socket.
 	Limits sidecar.Limits
 	// InitWait is how long, in Lambda's init phase, first sets and warm

@@ -108,6 +108,7 @@ func (r *reader) build(own, overlay *part) (*Config, Problems) {
 		}
 	}
 	c.services = r.services(own, overlay)
+	r.doors(c)
 	r.problems.sort()
 
 	breaking := r.problems.byService(r.chosen)

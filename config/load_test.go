@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/liftmesh/lift/mesh"
 	"github.com/liftmesh/lift/resilience"
 	"github.com/liftmesh/lift/sidecar"
+	"github.com/liftmesh/lift/sidecar/plain"
 	"github.com/liftmesh/lift/transport"
 )
 
@@ -59,6 +61,7 @@ func TestEveryKeyArrives(t *testing.T) {
 socket: /run/lift.sock
 socket_mode: 0660
 socket_group: app
+plain: ["unix:/run/plain.sock", "127.0.0.1:4140"]
 log: {level: debug, format: text}
 limits: {peers: 5, calls_per_peer: 6, calls: 7, header: 8KiB, body: 9MiB, buffered: 10MiB}
 lambda: {init_wait: 1s}
@@ -66,6 +69,7 @@ services:
   orders:
     from: static
     endpoints: ["10.0.1.7:8443;zone=use1-az1;weight=2"]
+    listen: "[::1]:4201"
     protocol: http
     timeout: 1m30s
     attempt_timeout: 3s
@@ -103,6 +107,10 @@ services:
 	if c.Socket != "/run/lift.sock" || c.SocketMode != fs.FileMode(0o660) || c.SocketGroup != "app" ||
 		c.Log != (Log{slog.LevelDebug, "text"}) || c.Limits != limits || c.InitWait != time.Second {
 		t.Errorf("globals %+v", c)
+	}
+	doors := []plain.Address{{Network: "unix", Addr: "/run/plain.sock"}, {Network: "tcp", Addr: "127.0.0.1:4140"}, {Network: "tcp", Addr: "[::1]:4201", Service: "orders"}}
+	if !slices.Equal(c.Plain, doors) {
+		t.Errorf("plain %+v", c.Plain)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/liftmesh/lift/sidecar/plain"
 )
 
 // globalSettings is the table of what stands at the top of the file.
@@ -28,6 +30,11 @@ func globalSettings() []setting[Config] {
 			why:   "beside a container whose program runs as another user; goes with socket_mode: \"0660\"",
 		}, func(c *Config, d datum) { c.SocketGroup = d.text }},
 		{rule{
+			path: "plain", kind: list, derived: "none", check: plainAddress,
+			means: "where the plain door listens, for any HTTP client: unix:/path/of/a.sock, or a loopback address such as 127.0.0.1:4140",
+			why:   "off unless it is wanted: a port of the loopback is open to every program on the machine; unix sockets have socket_mode and socket_group",
+		}, func(c *Config, d datum) { c.Plain = plainAddresses(d.items, "") }},
+		{rule{
 			path: "log.level", kind: choice, choices: []string{"debug", "info", "warn", "error"}, preset: "info", variable: "LIFT_LOG_LEVEL",
 			means: "the least that is logged",
 			why:   "info is one line for each change of state, none for each call",
@@ -39,7 +46,7 @@ func globalSettings() []setting[Config] {
 		}, func(c *Config, d datum) { c.Log.Format = d.text }},
 		{rule{
 			path: "limits.peers", kind: whole, low: "1", high: "16384", preset: "256",
-			means: "connections to the socket at a time; further ones are told that Lift is busy",
+			means: "connections to the socket at a time, and as many to the plain door; further ones are told that Lift is busy",
 			why:   "a quarter of the 1,024 descriptors of a Lambda environment, which the function shares",
 		}, func(c *Config, d datum) { c.Limits.MaxPeers = int(d.ns) }},
 		{rule{
@@ -89,6 +96,23 @@ func socketPath(s string) error {
 		return fmt.Errorf("it has %d bytes; want at most %d, which is what a unix socket's address holds", len(s), maxSocket)
 	}
 	return nil
+}
+
+func plainAddress(s string) error {
+	_, err := plain.ParseAddress(s)
+	return err
+}
+
+// plainAddresses is addresses that have been checked, of one service's own.
+func plainAddresses(items []string, service string) []plain.Address {
+	all := make([]plain.Address, 0, len(items))
+	for _, item := range items {
+		if a, err := plain.ParseAddress(item); err == nil {
+			a.Service = service
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 func groupName(s string) error {

@@ -46,6 +46,11 @@ func serviceSettings() []setting[mesh.ServiceConfig] {
 			why:   "the system's follow it where it goes; see [DNS](dns.md)",
 		}, nil},
 		{rule{
+			path: "listen", kind: text, own: true, derived: "none", check: plainAddress,
+			means: "an address of the plain door that is this service's alone, as under plain: 127.0.0.1:4201; whatever Host a request has",
+			why:   "so that only a base URL changes in a program",
+		}, nil}, // goes to Config.Plain
+		{rule{
 			path: "protocol", kind: choice, choices: []string{"http"}, own: true, preset: "http",
 			means: "what the endpoints speak: http is HTTP/1.1",
 			why:   "every server does",

@@ -13,6 +13,7 @@ import (
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/internal/wire"
 	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
+	"github.com/liftmesh/lift/sidecar/socket"
 )
 
 // ErrCallerVanished is the cause with which a call is canceled when the program
@@ -167,7 +168,7 @@ func (d *door) admitStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServ
 
 func (d *door) admit(ctx context.Context) error {
 	conn := connOf(ctx)
-	if conn == nil || !conn.refused {
+	if conn == nil || !conn.Refused() {
 		return nil
 	}
 	return wire.Status(&lift.Error{Code: lift.Busy, Err: fmt.Errorf(
@@ -177,11 +178,11 @@ func (d *door) admit(ctx context.Context) error {
 
 // connOf returns the connection that an RPC came by, nil where it is not one of
 // the gate's.
-func connOf(ctx context.Context) *peerConn {
+func connOf(ctx context.Context) *socket.Peer {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
 		return nil
 	}
-	conn, _ := p.Addr.(*peerConn)
+	conn, _ := p.Addr.(*socket.Peer)
 	return conn
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
+	"github.com/liftmesh/lift/sidecar/socket"
 )
 
 // Flow control of HTTP/2 below the sessions, in bytes. Both are fixed, since the
@@ -29,8 +30,8 @@ const (
 // Server is the door of the Lift API. Safe for concurrent use.
 type Server struct {
 	cfg    Config
-	socket *socket
-	gate   *gate
+	socket *socket.Socket
+	gate   *socket.Gate
 	grpc   *grpc.Server
 	health *health.Server
 	door   *door
@@ -53,17 +54,17 @@ func Listen(cfg Config) (*Server, error) {
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
-	sock, err := newSocket(cfg.Socket, cfg.Mode, cfg.Group)
+	sock, err := socket.New("socket", cfg.Socket, cfg.Mode, cfg.Group)
 	if err != nil {
 		return nil, err
 	}
-	l, err := sock.listen()
+	l, err := sock.Listen()
 	if err != nil {
 		return nil, err
 	}
 	s := newServer(cfg)
 	s.socket = sock
-	s.listener = s.gate.wrap(l)
+	s.listener = s.gate.Wrap(l)
 	return s, nil
 }
 
@@ -75,7 +76,7 @@ func On(l net.Listener, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := newServer(cfg)
-	s.listener = s.gate.wrap(l)
+	s.listener = s.gate.Wrap(l)
 	return s, nil
 }
 
@@ -83,7 +84,7 @@ func On(l net.Listener, cfg Config) (*Server, error) {
 func newServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, failed: make(chan error, 1), done: make(chan struct{})}
 	var once sync.Once
-	s.gate = newGate(cfg.Limits.MaxPeers, func(int) {
+	s.gate = socket.NewGate(cfg.Limits.MaxPeers, func(int) {
 		once.Do(func() {
 			cfg.Log.Warn("more peers than the limit: further ones are refused", "limit", cfg.Limits.MaxPeers, "socket", cfg.Socket)
 		})
@@ -118,7 +119,9 @@ func (s *Server) Serve(ctx context.Context) error {
 		return errors.New("sidecar: Serve was called twice, or after Close")
 	}
 	s.serving = true
-	s.serveLocked(s.listener)
+	if s.listener != nil { // else a drain has begun already
+		s.serveLocked(s.listener)
+	}
 	s.mu.Unlock()
 
 	var tick <-chan time.Time
@@ -166,10 +169,10 @@ func (s *Server) serveLocked(l net.Listener) {
 func (s *Server) Recheck() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || s.socket == nil || s.listener == nil || s.socket.here() {
+	if s.closed || s.socket == nil || s.listener == nil || s.socket.Here() {
 		return nil
 	}
-	l, err := s.socket.listen()
+	l, err := s.socket.Listen()
 	if err != nil {
 		if !s.strayed {
 			s.strayed = true
@@ -179,7 +182,7 @@ func (s *Server) Recheck() error {
 	}
 	s.strayed = false
 	old := s.listener
-	s.listener = s.gate.wrap(l)
+	s.listener = s.gate.Wrap(l)
 	if s.serving {
 		s.serveLocked(s.listener)
 	}
@@ -231,7 +234,7 @@ func (s *Server) shut() {
 		return
 	}
 	if s.socket != nil {
-		s.socket.remove()
+		s.socket.Remove()
 	}
 	_ = l.Close()
 }

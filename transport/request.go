@@ -21,6 +21,8 @@ type request struct {
 	body   *lift.Body
 	bytes  []byte // the body, if it is all here
 	live   bool   // the body is still coming in
+	// trailer is what may follow a live body, by the names that were announced.
+	trailer []string
 }
 
 // outgoing is what one sending of a request needs.
@@ -94,8 +96,11 @@ func (r *request) fields(fields []lift.Field) error {
 			return fmt.Errorf("header %s holds the byte %q; a value must not hold control bytes", f.Name, b)
 		}
 		if hop, ofRequest := hopByHop(f.Name); hop || ofRequest {
-			if strings.EqualFold(f.Name, "Connection") {
+			switch {
+			case strings.EqualFold(f.Name, "Connection"):
 				named = append(named, strings.Split(f.Value, ",")...)
+			case strings.EqualFold(f.Name, "Trailer"):
+				r.announce(f.Value)
 			}
 			continue
 		}
@@ -116,6 +121,17 @@ func (r *request) fields(fields []lift.Field) error {
 	return nil
 }
 
+// announce takes over which fields may follow the body, but for those that
+// say how the request is framed or are between two hops.
+func (r *request) announce(list string) {
+	for name := range strings.SplitSeq(list, ",") {
+		name = textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(name))
+		if hop, ofRequest := hopByHop(name); isToken(name) && !hop && !ofRequest {
+			r.trailer = append(r.trailer, name)
+		}
+	}
+}
+
 // outgoing makes one request to send. u is its upload if the body is live.
 func (r *request) outgoing(p *Pool) (o *outgoing, u *upload) {
 	o = &outgoing{Request: http.Request{
@@ -130,6 +146,13 @@ func (r *request) outgoing(p *Pool) (o *outgoing, u *upload) {
 			// Said outright, for net/http would wait up to 200 ms to see if
 			// there is a body at all.
 			o.TransferEncoding = chunkedEncoding
+			if len(r.trailer) > 0 {
+				u.trailer = make(http.Header, len(r.trailer))
+				for _, name := range r.trailer {
+					u.trailer[name] = nil
+				}
+				o.Trailer = u.trailer
+			}
 		}
 	case len(r.bytes) > 0:
 		o.content.Reset(r.bytes)

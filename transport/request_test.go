@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -125,6 +126,39 @@ func TestExpectContinue(t *testing.T) {
 		}, transport.Config{})
 		c := b.call("POST", lift.BytesBody([]byte("body")))
 		c.Header = []lift.Field{{Name: "Expect", Value: "100-continue"}}
+		resp, err := b.Call(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantHello(t, resp)
+	})
+}
+
+// What was announced follows a live body in chunks; what was not, and what says
+// how the request is framed, does not.
+func TestRequestTrailers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(u *upstream, c net.Conn, r *bufio.Reader) {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if body, err := io.ReadAll(req.Body); string(body) != "body" || err != nil {
+				t.Errorf("body %q, %v", body, err)
+			}
+			if got := fmt.Sprint(req.Trailer); got != "map[X-Missing:[] X-Sum:[1 2]]" {
+				t.Error("trailer", got)
+			}
+			_, _ = io.WriteString(c, okAnswer)
+		}, transport.Config{})
+		body := lift.StreamBody(io.NopCloser(strings.NewReader("body")), -1, lift.ReplayLimit)
+		body.SetTrailer([]lift.Field{
+			{Name: "x-sum", Value: "1"}, {Name: "X-Sum", Value: "2"}, {Name: "X-Sum", Value: "3\r\nX-Evil: 1"},
+			{Name: "X-Unannounced", Value: "1"}, {Name: "Content-Length", Value: "7"},
+		})
+		c := b.call("POST", body)
+		c.Header = []lift.Field{{Name: "Trailer", Value: "X-Sum, Content-Length, transfer-encoding"}, {Name: "trailer", Value: "X-Missing, , a b"}}
 		resp, err := b.Call(c)
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,8 @@ package transport
 import (
 	"errors"
 	"io"
+	"net/http"
+	"net/textproto"
 	"sync"
 
 	"github.com/liftmesh/lift"
@@ -26,10 +28,12 @@ func (e *uploadError) Unwrap() error { return e.err }
 // connection does. The goroutine ends with the exchange, or with the read that
 // it is in: whoever made the call closes the body when the call is over.
 type upload struct {
-	pool  *Pool
-	body  *lift.Body
-	size  int64 // declared, -1 if unknown
-	begin sync.Once
+	pool *Pool
+	body *lift.Body
+	size int64 // declared, -1 if unknown
+	// trailer is the request's, filled at the body's end; only what was announced.
+	trailer http.Header
+	begin   sync.Once
 
 	over    chan struct{}
 	overing sync.Once
@@ -75,6 +79,9 @@ func (u *upload) Read(p []byte) (int, error) {
 		select {
 		case c := <-u.chunks:
 			u.rest, u.err, u.lent = c.data, c.err, true
+			if u.err == io.EOF && u.trailer != nil { //nolint:errorlint // the pump passes it on as it is
+				u.finish()
+			}
 		case <-u.over:
 			return 0, errUploadEnded
 		}
@@ -82,6 +89,19 @@ func (u *upload) Read(p []byte) (int, error) {
 	n := copy(p, u.rest)
 	u.rest = u.rest[n:]
 	return n, nil
+}
+
+// finish fills the trailer, which net/http writes after the body's end.
+func (u *upload) finish() {
+	for _, f := range u.body.Trailer() {
+		name := textproto.CanonicalMIMEHeaderKey(f.Name)
+		if _, announced := u.trailer[name]; !announced {
+			continue
+		}
+		if _, bad := badValueByte(f.Value); !bad {
+			u.trailer[name] = append(u.trailer[name], f.Value)
+		}
+	}
 }
 
 // Close implements io.Closer.

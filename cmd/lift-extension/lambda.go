@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/liftmesh/lift"
@@ -35,6 +36,16 @@ func (p *program) lambda(ctx context.Context, env extension.Env, problems config
 		p.log.Error("cannot listen; trying again at each invocation", "error", err.Error())
 	}
 	defer serving.close()
+	every := time.Duration(0)
+	if env.Managed() {
+		every = recheckEvery
+	}
+	door, err := p.openPlain(ctx, every)
+	if err != nil {
+		door.said = err.Error()
+		p.log.Error("cannot open the plain door; trying again at each invocation", "error", door.said)
+	}
+	defer door.close()
 	client := extension.New(extension.Config{API: env.API, Managed: env.Managed()})
 	if !p.register(ctx, client) {
 		<-ctx.Done() // serve the function without events, for as long as we are left alive
@@ -43,11 +54,11 @@ func (p *program) lambda(ctx context.Context, env extension.Env, problems config
 		return code
 	}
 	p.warm(ctx)
-	return p.events(ctx, client, serving)
+	return p.events(ctx, client, serving, door)
 }
 
 // events goes from event to event until SHUTDOWN.
-func (p *program) events(ctx context.Context, client *extension.Client, s *serving) int {
+func (p *program) events(ctx context.Context, client *extension.Client, s *serving, door *plainDoor) int {
 	last, said := p.now(), ""
 	for event, err := range client.Events(ctx) {
 		if err != nil {
@@ -62,10 +73,10 @@ func (p *program) events(ctx context.Context, client *extension.Client, s *servi
 		}
 		said = ""
 		if event.Type == extension.Shutdown {
-			p.shutdown(event, s)
+			p.shutdown(event, s, door)
 			return 0
 		}
-		p.invoked(ctx, event, last, s)
+		p.invoked(ctx, event, last, s, door)
 		last = p.now()
 	}
 	return 1
@@ -73,12 +84,13 @@ func (p *program) events(ctx context.Context, client *extension.Client, s *servi
 
 // invoked takes an INVOKE: it only makes known and starts what can run beside
 // the invocation. What follows it is the call for the next event.
-func (p *program) invoked(ctx context.Context, event extension.Event, last lift.Instant, s *serving) {
+func (p *program) invoked(ctx context.Context, event extension.Event, last lift.Instant, s *serving, door *plainDoor) {
 	defer p.contain("an invocation's event")
 	p.invocation.started(event.RequestID, event.Deadline)
 	now := p.now()
 	p.mesh.Invoked(ctx, now.Straddles(last) || now.Since(last) > thawGap)
 	s.recheck(ctx)
+	door.recheck(ctx)
 }
 
 // register registers, and keeps trying: without a registration Lambda's init
@@ -139,7 +151,7 @@ func (p *program) warm(ctx context.Context) {
 	p.mesh.Warm(ctx)
 }
 
-func (p *program) shutdown(event extension.Event, s *serving) {
+func (p *program) shutdown(event extension.Event, s *serving, door *plainDoor) {
 	defer p.contain("shutting down")
 	left := 2 * time.Second
 	if !event.Deadline.IsZero() {
@@ -148,7 +160,13 @@ func (p *program) shutdown(event extension.Event, s *serving) {
 	p.log.Info("shutdown", "reason", string(event.Reason))
 	ctx, cancel := context.WithTimeout(context.Background(), max(left-shutdownMargin, 0))
 	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() {
+		defer p.contain("draining the plain door")
+		door.drain(ctx)
+	})
 	s.drain(ctx)
+	both.Wait()
 }
 
 // contain keeps a panic of ours from ending the environment.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/liftmesh/lift/config"
@@ -29,16 +31,28 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 		p.log.Error("cannot listen", "error", err.Error())
 		return 1
 	}
-	p.log.Info("serving", "socket", p.cfg.Socket, "services", p.mesh.Names())
+	door, err := p.openPlain(context.Background(), recheckEvery)
+	if err != nil {
+		p.log.Error("cannot listen", "error", err.Error())
+		serving.drain(context.Background()) // nothing runs yet
+		return 1
+	}
+	p.log.Info("serving", "socket", p.cfg.Socket, "plain", door.addresses(), "services", p.mesh.Names())
 	select {
 	case <-ctx.Done():
 	case err := <-serving.failed:
 		p.log.Error("the socket failed", "error", err.Error())
 		return 1
+	case err := <-door.failed:
+		p.log.Error("the plain door failed", "error", fmt.Sprint(err))
+		return 1
 	}
 	p.log.Info("draining", "most", drainMax.String())
 	drain, cancel := context.WithTimeout(context.Background(), drainMax)
 	defer cancel()
+	var both sync.WaitGroup
+	both.Go(func() { door.drain(drain) })
 	serving.drain(drain)
+	both.Wait()
 	return 0
 }

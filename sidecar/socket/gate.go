@@ -1,4 +1,4 @@
-package sidecar
+package socket
 
 import (
 	"net"
@@ -8,34 +8,35 @@ import (
 )
 
 const (
-	// refusals is how many connections beyond MaxPeers are open at once to be told
+	// refusals is how many connections beyond the limit are open at once to be told
 	// so; further ones wait in the kernel's queue.
 	refusals = 64
 	// refusalFor is how long a refused connection may stay.
 	refusalFor = time.Second
 )
 
-// gate counts the connections of a server, over all its listeners. A connection
-// beyond the limit is let in only to be refused in words.
-type gate struct {
+// Gate counts the connections of a server, over all its listeners. A connection
+// beyond the limit is let in only to be refused in words. Safe for concurrent use.
+type Gate struct {
 	limit int
 	slots chan struct{} // limit + refusals
 	open  atomic.Int64
 	full  func(peers int)
 }
 
-func newGate(limit int, full func(peers int)) *gate {
-	return &gate{limit: limit, slots: make(chan struct{}, limit+refusals), full: full}
+// NewGate is a gate for limit connections. full is told of every one beyond.
+func NewGate(limit int, full func(peers int)) *Gate {
+	return &Gate{limit: limit, slots: make(chan struct{}, limit+refusals), full: full}
 }
 
-// wrap returns l with its connections counted.
-func (g *gate) wrap(l net.Listener) net.Listener {
+// Wrap returns l with its connections counted; each is a [*Peer].
+func (g *Gate) Wrap(l net.Listener) net.Listener {
 	return &gatedListener{Listener: l, gate: g, closed: make(chan struct{})}
 }
 
 type gatedListener struct {
 	net.Listener
-	gate   *gate
+	gate   *Gate
 	once   sync.Once
 	closed chan struct{}
 }
@@ -52,7 +53,7 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 		<-l.gate.slots
 		return nil, err
 	}
-	p := &peerConn{Conn: conn, gate: l.gate}
+	p := &Peer{Conn: conn, gate: l.gate}
 	if n := int(l.gate.open.Add(1)); n > l.gate.limit {
 		l.gate.full(n)
 		p.refused = true
@@ -67,26 +68,30 @@ func (l *gatedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// peerConn is a counted connection. It is its own remote address, so that the
+// Peer is a counted connection. It is its own remote address, so that the
 // handler of an RPC finds the connection that it came by.
-type peerConn struct {
+type Peer struct {
 	net.Conn
-	gate    *gate
+	gate    *Gate
 	refused bool
 	once    sync.Once
 }
 
+// Refused reports whether the connection is one beyond the limit. It is closed
+// after a second, whatever is said on it.
+func (p *Peer) Refused() bool { return p.refused }
+
 // RemoteAddr implements net.Conn.
-func (p *peerConn) RemoteAddr() net.Addr { return p }
+func (p *Peer) RemoteAddr() net.Addr { return p }
 
 // Network implements net.Addr.
-func (p *peerConn) Network() string { return p.Conn.RemoteAddr().Network() }
+func (p *Peer) Network() string { return p.Conn.RemoteAddr().Network() }
 
 // String implements net.Addr.
-func (p *peerConn) String() string { return p.Conn.RemoteAddr().String() }
+func (p *Peer) String() string { return p.Conn.RemoteAddr().String() }
 
 // Close implements net.Conn.
-func (p *peerConn) Close() error {
+func (p *Peer) Close() error {
 	p.once.Do(func() {
 		p.gate.open.Add(-1)
 		<-p.gate.slots

@@ -1,4 +1,4 @@
-package sidecar
+package socket
 
 import (
 	"context"
@@ -19,23 +19,27 @@ import (
 // on the systems that Lift runs on: 108 bytes on Linux, 104 on darwin and the BSDs.
 func maxSocketPath() int { return len(syscall.RawSockaddrUnix{}.Path) - 1 }
 
-// socket is the unix socket of one server: where it should be and what was made
-// there.
-type socket struct {
+// Socket is the unix socket of one server: where it should be and what was made
+// there. Not safe for concurrent use.
+type Socket struct {
+	key  string
 	path string
 	mode os.FileMode
 	gid  int // -1: leave it
 	made os.FileInfo
 }
 
-func newSocket(path string, mode os.FileMode, group string) (*socket, error) {
+// New is a socket that has not been made yet. key is the setting that path comes
+// from, for what errors advise; group, if not "", is the name or number of the
+// group that is to own it.
+func New(key, path string, mode os.FileMode, group string) (*Socket, error) {
 	if path == "" {
-		return nil, errors.New("the socket has no path; set `socket:`")
+		return nil, fmt.Errorf("the socket has no path; set `%s:`", key)
 	}
 	if n := len(path); n > maxSocketPath() {
 		return nil, fmt.Errorf("the socket's path %s is too long for a unix socket (%d bytes, at most %d); choose a shorter one", path, n, maxSocketPath())
 	}
-	s := &socket{path: path, mode: mode, gid: -1}
+	s := &Socket{key: key, path: path, mode: mode, gid: -1}
 	if group == "" {
 		return s, nil
 	}
@@ -54,10 +58,10 @@ func newSocket(path string, mode os.FileMode, group string) (*socket, error) {
 	return s, nil
 }
 
-// listen makes the socket: the folder if it is missing, past what a dead process
+// Listen makes the socket: the folder if it is missing, past what a dead process
 // has left, never over a living one's. The socket appears under its name only
 // once its mode and group are right.
-func (s *socket) listen() (*net.UnixListener, error) {
+func (s *Socket) Listen() (*net.UnixListener, error) {
 	dir := filepath.Dir(s.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, s.explain("cannot make the folder of the socket", err)
@@ -103,7 +107,7 @@ func (s *socket) listen() (*net.UnixListener, error) {
 
 // clear removes what a dead process left at the path, and refuses everything else
 // that it finds there.
-func (s *socket) clear() error {
+func (s *Socket) clear() error {
 	info, err := os.Lstat(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -112,7 +116,7 @@ func (s *socket) clear() error {
 		return s.explain("cannot look at the socket", err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is there and is no socket (%s); remove it, or choose another path by `socket:`", s.path, info.Mode().Type())
+		return fmt.Errorf("%s is there and is no socket (%s); remove it, or choose another path by `%s:`", s.path, info.Mode().Type(), s.key)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -121,7 +125,7 @@ func (s *socket) clear() error {
 	case err == nil:
 		who := owner(conn)
 		_ = conn.Close()
-		return fmt.Errorf("the socket %s is in use by %s; stop it, or choose another path by `socket:`", s.path, who)
+		return fmt.Errorf("the socket %s is in use by %s; stop it, or choose another path by `%s:`", s.path, who, s.key)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
 		if err := os.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return s.explain("cannot remove the socket that a dead process left", err)
@@ -132,30 +136,30 @@ func (s *socket) clear() error {
 	}
 }
 
-// here reports whether what is at the path is what was made there.
-func (s *socket) here() bool {
+// Here reports whether what is at the path is what was made there.
+func (s *Socket) Here() bool {
 	info, err := os.Lstat(s.path)
 	return err == nil && s.made != nil && os.SameFile(info, s.made)
 }
 
-// remove removes the socket if it is still this server's.
-func (s *socket) remove() {
-	if s.here() {
+// Remove removes the socket if it is still this server's.
+func (s *Socket) Remove() {
+	if s.Here() {
 		_ = os.Remove(s.path)
 	}
 }
 
 // explain says what to do about the usual errors of a file system.
-func (s *socket) explain(what string, err error) error {
+func (s *Socket) explain(what string, err error) error {
 	dir := filepath.Dir(s.path)
 	hint := ""
 	switch {
 	case errors.Is(err, syscall.EROFS):
-		hint = fmt.Sprintf("; %s is read-only: choose a path in a folder that can be written by `socket:`", dir)
+		hint = fmt.Sprintf("; %s is read-only: choose a path in a folder that can be written by `%s:`", dir, s.key)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		hint = fmt.Sprintf("; the file system of %s is full: free some of it, or choose another by `socket:`", dir)
+		hint = fmt.Sprintf("; the file system of %s is full: free some of it, or choose another by `%s:`", dir, s.key)
 	case errors.Is(err, fs.ErrPermission):
-		hint = fmt.Sprintf("; uid %d may not do that in %s: change its owner or mode, or choose another path by `socket:`", os.Geteuid(), dir)
+		hint = fmt.Sprintf("; uid %d may not do that in %s: change its owner or mode, or choose another path by `%s:`", os.Geteuid(), dir, s.key)
 	case errors.Is(err, syscall.ENOTDIR):
 		hint = fmt.Sprintf("; a part of %s is no folder", dir)
 	}

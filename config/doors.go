@@ -1,0 +1,37 @@
+package config
+
+import "fmt"
+
+// doors adds the services' own addresses to the plain door's, and tells of an
+// address that is there twice: two of one kind cannot be opened.
+func (r *reader) doors(c *Config) {
+	taken := map[string]string{"unix:" + c.Socket: "socket"}
+	take := func(address, path string, at origin) bool {
+		if first, twice := taken[address]; twice {
+			r.tell(at, path, fmt.Sprintf("%s is the address of %s already", address, first), "give each its own")
+			return false
+		}
+		taken[address] = path
+		return true
+	}
+	plain := c.Plain
+	c.Plain = nil
+	for _, a := range plain {
+		if take(a.String(), "plain", c.globals["plain"].origin) {
+			c.Plain = append(c.Plain, a)
+		}
+	}
+	for _, s := range c.services {
+		d, ok := s.values["listen"]
+		if !ok {
+			continue
+		}
+		for _, a := range plainAddresses([]string{d.text}, s.name) {
+			r.within(s.name, func() {
+				if take(a.String(), "services."+s.name+".listen", d.origin) {
+					c.Plain = append(c.Plain, a)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package plain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/liftmesh/lift"
+)
+
+// ErrCallerVanished is the cause with which a call is canceled when the program
+// that made it went away: its connection closed, or its side of it.
+var ErrCallerVanished = errors.New("the caller went away: its connection closed")
+
+// exchange is one request and its answer.
+type exchange struct {
+	s    *Server
+	w    http.ResponseWriter
+	conn *http.ResponseController
+	call lift.Call
+	body *upload // nil where the body is all here
+	last bool    // the connection ends with the answer
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{s: s, w: w, conn: http.NewResponseController(w)}
+	c := connOf(r.Context())
+	own := ""
+	if c != nil {
+		own = c.service
+		// Two ends that may not agree where this request ended must not go on.
+		x.last = r.ProtoMinor == 0 || len(r.TransferEncoding) > 0 && c.sized.Load()
+	}
+	x.last = x.last || r.ProtoMajor != 1
+	defer func() {
+		x.body.leave()
+		if p := recover(); p != nil {
+			if p != http.ErrAbortHandler { //nolint:errorlint // any value, compared with one of ours
+				s.cfg.Log.Error("a request panicked; it alone fails", "service", x.call.Service, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler) // net/http's way to break an answer off
+		}
+	}()
+	if r.Body != nil && r.Body != http.NoBody {
+		x.body = &upload{body: r.Body, conn: x.conn}
+		x.body.waiting.Store(r.Header["Expect"] != nil)
+		_ = x.conn.EnableFullDuplex() // an answer may begin before the request has ended
+	}
+	if c != nil && c.refused {
+		x.fault(&fault{err: &lift.Error{Code: lift.Busy, Err: fmt.Errorf(
+			"the plain door serves its limit of %d connections; close some, or raise limits.peers", s.cfg.Limits.MaxPeers)}, status: -1})
+		return
+	}
+	if f := form(r); f != nil {
+		f.status = -f.status
+		x.fault(f)
+		return
+	}
+	name, f := service(r, own)
+	switch {
+	case f != nil:
+		x.fault(f)
+	case name == "":
+		s.self(x, r)
+	default:
+		x.serve(r, name)
+	}
+}
+
+// serve makes the call and sends its answer.
+func (x *exchange) serve(r *http.Request, name string) {
+	if err := x.s.begin(name); err != nil {
+		x.fault(&fault{err: err, status: -http.StatusServiceUnavailable})
+		return
+	}
+	defer x.s.finish()
+	c := &x.call
+	c.Service, c.Method, c.Path = name, r.Method, r.RequestURI
+	if f := wishes(r, c); f != nil {
+		x.fault(f)
+		return
+	}
+	c.Header = onward(r.Header)
+	if n := lift.FieldsSize(c.Header) + len(c.Path); n > x.s.cfg.Limits.MaxHeader {
+		x.fault(&fault{err: &lift.Error{Code: lift.TooLarge, Service: name, Err: fmt.Errorf(
+			"path and header have %d bytes, 32 for each field included; the limit is %d: send less, or raise limits.header", n, x.s.cfg.Limits.MaxHeader)},
+			status: http.StatusRequestHeaderFieldsTooLarge})
+		return
+	}
+	if f := x.take(r); f != nil {
+		x.fault(f)
+		return
+	}
+	defer c.End()
+	defer c.Body.Close()
+	gone := r.Context()
+	watching := context.AfterFunc(gone, func() { c.Cancel(given(gone)) })
+	defer watching()
+	resp, err := x.contained()
+	if err != nil {
+		x.failed(err)
+		return
+	}
+	defer resp.Body.Close()
+	x.answer(resp, r.Method == http.MethodHead)
+}
+
+// given is why a request's context ended.
+func given(ctx context.Context) error {
+	if own, ok := errors.AsType[*lift.Error](context.Cause(ctx)); ok {
+		return own
+	}
+	return ErrCallerVanished
+}
+
+// take takes the request's body over. A short one of known length is read whole:
+// such a call can be sent again over any connection.
+func (x *exchange) take(r *http.Request) *fault {
+	if x.body == nil {
+		return nil
+	}
+	size := r.ContentLength
+	if size >= 0 && size <= lift.ReplayLimit && !x.body.waiting.Load() {
+		content := make([]byte, size)
+		if _, err := io.ReadFull(x.body, content); err != nil {
+			return refuse(x.call.Service, 0, "the request's body broke off: %w", err)
+		}
+		x.body.ended.Store(true)
+		x.call.Body = lift.BytesBody(content)
+		return nil
+	}
+	body := lift.StreamBody(x.body, size, lift.ReplayLimit)
+	if names := announced(r.Trailer); names != "" {
+		x.call.Header = append(x.call.Header, lift.Field{Name: "Trailer", Value: names})
+		x.body.atEnd = func() { body.SetTrailer(trailing(r.Trailer)) }
+	}
+	x.call.Body = body
+	return nil
+}
+
+// contained calls the Caller and turns a panic, and answers that break its
+// contract, into an error of this one call.
+func (x *exchange) contained() (resp *lift.Response, err error) {
+	c := &x.call
+	defer func() {
+		if p := recover(); p != nil {
+			x.s.cfg.Log.Error("a call panicked; it alone fails", "service", c.Service, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			resp, err = nil, &lift.Error{Code: lift.Internal, Service: c.Service, Reached: lift.MayHaveActed,
+				Err: fmt.Errorf("the call panicked inside the sidecar, which lives on; this is a bug in Lift: %v", p)}
+		}
+	}()
+	resp, err = x.s.cfg.Caller.Call(c)
+	if err == nil && (resp == nil || resp.Status < 200 || resp.Status > 999) {
+		err = lift.Errorf(c, lift.Internal, "neither an answer nor an error came back; this is a bug in Lift")
+	}
+	return resp, err
+}
+
+// failed answers with a call's error. What ended the call from our side says
+// more than what the Caller made of it.
+func (x *exchange) failed(err error) {
+	name := x.call.Service
+	e, ok := errors.AsType[*lift.Error](err)
+	if !ok {
+		e = &lift.Error{Code: lift.Internal, Service: name, Reached: lift.MayHaveActed, Err: err}
+	}
+	if own, ok := errors.AsType[*lift.Error](x.call.Err()); ok {
+		whole := *own
+		whole.Service, whole.Endpoint, whole.Attempts, whole.Reached = name, e.Endpoint, e.Attempts, e.Reached
+		e = &whole
+	}
+	f := &fault{err: e}
+	if broke := x.body.failure(); broke != nil && e.Code == lift.CallCanceled {
+		whole := *e
+		whole.Code, whole.Err = lift.InvalidCall, fmt.Errorf("the request's body broke off: %w", broke)
+		f.err = &whole
+	}
+	if e.Code == lift.Draining {
+		x.last = true
+	}
+	x.fault(f)
+}
+
+// fault answers with an error. A negative status ends the connection too; -1 is
+// the code's status.
+func (x *exchange) fault(f *fault) {
+	if f.status < 0 {
+		x.last = true
+		f.status = -f.status
+		if f.status == 1 {
+			f.status = 0
+		}
+	}
+	writeFault(x.w, f, x.last || x.body.open())
+}
+
+// self is Lift's own page: who it is, what can be called, and whether it lives.
+func (s *Server) self(x *exchange, r *http.Request) {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	page := path == "/" || path == "/healthz"
+	switch {
+	case !page:
+		x.fault(&fault{err: &lift.Error{Code: lift.UnknownService, Err: fmt.Errorf(
+			"the request names no service, so it is for Lift itself, which has / and /healthz; name one by Host or %s", fieldService)}})
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		f := refuse("", http.StatusMethodNotAllowed, "Lift's own pages are for GET and HEAD; to call a service, name it by Host or %s", fieldService)
+		f.allow = "GET, HEAD"
+		x.fault(f)
+	case path == "/healthz" && s.isDraining():
+		writeJSON(x.w, http.StatusServiceUnavailable, map[string]string{"status": "draining"}, true)
+	case path == "/healthz":
+		writeJSON(x.w, http.StatusOK, map[string]string{"status": "ok"}, x.last || x.body.open())
+	default:
+		names := s.cfg.Services
+		if names == nil {
+			names = []string{}
+		}
+		writeJSON(x.w, http.StatusOK, struct {
+			Software string   `json:"software"`
+			Version  string   `json:"version"`
+			Services []string `json:"services"`
+		}{"lift", s.cfg.Version, names}, x.last || x.body.open())
+	}
+}

@@ -1,0 +1,156 @@
+package plain
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// maxTimeout is the most that Lift-Timeout can ask for.
+const maxTimeout = 24 * time.Hour
+
+// refuse is a fault of the request itself: nothing of it is sent.
+func refuse(service string, status int, format string, args ...any) *fault {
+	return &fault{err: &lift.Error{Code: lift.InvalidCall, Service: service, Err: fmt.Errorf(format, args...)}, status: status}
+}
+
+// form refuses what is no request to a service by name, whatever the service.
+func form(r *http.Request) *fault {
+	switch {
+	case r.ProtoMajor != 1:
+		return refuse("", http.StatusHTTPVersionNotSupported, "the plain door speaks HTTP/1.1, not %s", clip(r.Proto))
+	case r.Method == http.MethodConnect:
+		return refuse("", http.StatusMethodNotAllowed, "CONNECT opens a tunnel, and Lift is no proxy: call http://SERVICE/path, and set no HTTP_PROXY")
+	case r.URL.IsAbs() || r.URL.Host != "":
+		return refuse("", http.StatusBadRequest, "the request names a whole URL, as for a proxy, and Lift is none: ask for a path, name the service by Host, and set no HTTP_PROXY")
+	case !strings.HasPrefix(r.RequestURI, "/") && (r.RequestURI != "*" || r.Method != http.MethodOptions):
+		return refuse("", http.StatusBadRequest, "the path %q has to start with a slash", clip(r.RequestURI))
+	case upgrades(r.Header["Upgrade"]):
+		return refuse("", http.StatusNotImplemented, "an upgrade to %q is not carried; WebSocket and other upgrades have to go to the service itself", clip(r.Header.Get("Upgrade")))
+	}
+	return nil
+}
+
+// upgrades reports whether a request wants another protocol in earnest. HTTP/2 is
+// only offered (Java's client does so with every request), and the offer is not
+// taken up.
+func upgrades(wanted []string) bool {
+	for _, list := range wanted {
+		for one := range strings.SplitSeq(list, ",") {
+			if one = strings.TrimSpace(one); one != "" && !strings.EqualFold(one, "h2c") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// service finds whom a request is for: "" is Lift itself. own is the service
+// that the listener is for, if it is one service's.
+func service(r *http.Request, own string) (string, *fault) {
+	wanted, ok, f := single(r, fieldService)
+	switch {
+	case f != nil:
+		return "", f
+	case ok && wanted == "":
+		return "", refuse("", 0, "the field Lift-Service is empty; give it a service's name or leave it out")
+	case own != "" && ok && wanted != own:
+		return "", refuse(own, 0, "the request asks for %q by Lift-Service, and this address is that of %q alone", clip(wanted), own)
+	case own != "":
+		return own, nil
+	case ok:
+		return wanted, nil
+	}
+	host := strings.ToLower(hostname(r.Host))
+	if host == "" || host == "lift" || host == "localhost" {
+		return "", nil
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return "", nil
+	}
+	return host, nil
+}
+
+// hostname is a Host without its port, which says nothing here: it is that of
+// the door.
+func hostname(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}
+
+// wishes reads what a request says to Lift about its call.
+func wishes(r *http.Request, c *lift.Call) *fault {
+	for name := range r.Header {
+		if !strings.HasPrefix(name, "Lift-") {
+			continue
+		}
+		value, _, f := single(r, name)
+		if f != nil {
+			return f
+		}
+		var err error
+		switch name {
+		case fieldService: // read already
+		case fieldTimeout:
+			c.Timeout, err = timeout(value)
+		case fieldIdempotent:
+			c.Idempotent, err = idempotence(value)
+		case fieldTenant:
+			c.Tenant = value
+		default:
+			err = fmt.Errorf("it is none that Lift knows; there are %s, %s, %s and %s", fieldService, fieldTimeout, fieldIdempotent, fieldTenant)
+		}
+		if err != nil {
+			return refuse(c.Service, 0, "the field %s: %w", clip(name), err)
+		}
+	}
+	return nil
+}
+
+func single(r *http.Request, name string) (value string, ok bool, f *fault) {
+	switch values := r.Header[name]; len(values) {
+	case 0:
+		return "", false, nil
+	case 1:
+		return values[0], true, nil
+	default:
+		return "", false, refuse("", 0, "the field %s is there %d times; want it once", clip(name), len(values))
+	}
+}
+
+func timeout(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration with a unit; want one such as 250ms or 2s", clip(s))
+	}
+	if d < time.Millisecond || d > maxTimeout {
+		return 0, fmt.Errorf("%q is out of range; want 1ms to 24h", clip(s))
+	}
+	return d, nil
+}
+
+func idempotence(s string) (lift.Idempotence, error) {
+	switch s {
+	case "true":
+		return lift.Idempotent, nil
+	case "false":
+		return lift.NotIdempotent, nil
+	}
+	return lift.ByMethod, errors.New("want true or false")
+}
+
+// clip keeps an error's text short whatever it quotes.
+func clip(s string) string {
+	if len(s) > 80 {
+		return s[:80] + "..."
+	}
+	return s
+}
