@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/liftmesh/lift"
@@ -28,24 +27,13 @@ func (p *program) lambda(ctx context.Context, env extension.Env, problems config
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p.invocation.many = env.Managed()
-	if env.Managed() {
-		p.sidecar.RecheckEvery = recheckEvery // it never freezes, and no INVOKE comes to do it at
-	}
-	serving, err := p.listen(ctx) // first: the function may dial as soon as all have registered
-	if err != nil {
-		p.log.Error("cannot listen; trying again at each invocation", "error", err.Error())
-	}
-	defer serving.close()
 	every := time.Duration(0)
 	if env.Managed() {
-		every = recheckEvery
+		every = recheckEvery // it never freezes, and no INVOKE comes to do it at
 	}
-	door, err := p.openPlain(ctx, every)
-	if err != nil {
-		door.said = err.Error()
-		p.log.Error("cannot open the plain door; trying again at each invocation", "error", door.said)
-	}
-	defer door.close()
+	in := p.doors(every)
+	in.recheck(ctx) // first: the function may call as soon as all have registered
+	defer in.close()
 	client := extension.New(extension.Config{API: env.API, Managed: env.Managed()})
 	if !p.register(ctx, client) {
 		<-ctx.Done() // serve the function without events, for as long as we are left alive
@@ -54,11 +42,11 @@ func (p *program) lambda(ctx context.Context, env extension.Env, problems config
 		return code
 	}
 	p.warm(ctx)
-	return p.events(ctx, client, serving, door)
+	return p.events(ctx, client, in)
 }
 
 // events goes from event to event until SHUTDOWN.
-func (p *program) events(ctx context.Context, client *extension.Client, s *serving, door *plainDoor) int {
+func (p *program) events(ctx context.Context, client *extension.Client, in doors) int {
 	last, said := p.now(), ""
 	for event, err := range client.Events(ctx) {
 		if err != nil {
@@ -73,10 +61,10 @@ func (p *program) events(ctx context.Context, client *extension.Client, s *servi
 		}
 		said = ""
 		if event.Type == extension.Shutdown {
-			p.shutdown(event, s, door)
+			p.shutdown(event, in)
 			return 0
 		}
-		p.invoked(ctx, event, last, s, door)
+		p.invoked(ctx, event, last, in)
 		last = p.now()
 	}
 	return 1
@@ -84,13 +72,12 @@ func (p *program) events(ctx context.Context, client *extension.Client, s *servi
 
 // invoked takes an INVOKE: it only makes known and starts what can run beside
 // the invocation. What follows it is the call for the next event.
-func (p *program) invoked(ctx context.Context, event extension.Event, last lift.Instant, s *serving, door *plainDoor) {
+func (p *program) invoked(ctx context.Context, event extension.Event, last lift.Instant, in doors) {
 	defer p.contain("an invocation's event")
 	p.invocation.started(event.RequestID, event.Deadline)
 	now := p.now()
 	p.mesh.Invoked(ctx, now.Straddles(last) || now.Since(last) > thawGap)
-	s.recheck(ctx)
-	door.recheck(ctx)
+	in.recheck(ctx)
 }
 
 // register registers, and keeps trying: without a registration Lambda's init
@@ -151,7 +138,7 @@ func (p *program) warm(ctx context.Context) {
 	p.mesh.Warm(ctx)
 }
 
-func (p *program) shutdown(event extension.Event, s *serving, door *plainDoor) {
+func (p *program) shutdown(event extension.Event, in doors) {
 	defer p.contain("shutting down")
 	left := 2 * time.Second
 	if !event.Deadline.IsZero() {
@@ -160,13 +147,7 @@ func (p *program) shutdown(event extension.Event, s *serving, door *plainDoor) {
 	p.log.Info("shutdown", "reason", string(event.Reason))
 	ctx, cancel := context.WithTimeout(context.Background(), max(left-shutdownMargin, 0))
 	defer cancel()
-	var both sync.WaitGroup
-	both.Go(func() {
-		defer p.contain("draining the plain door")
-		door.drain(ctx)
-	})
-	s.drain(ctx)
-	both.Wait()
+	in.drain(ctx)
 }
 
 // contain keeps a panic of ours from ending the environment.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/liftmesh/lift/config"
@@ -25,34 +24,26 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 		p.log.Error("the configuration is broken; mend it and start again", "problems", problems.Error())
 		return 1
 	}
-	p.sidecar.RecheckEvery = recheckEvery
-	serving, err := p.listen(context.Background()) // the drain ends it, not the signal
-	if err != nil {
-		p.log.Error("cannot listen", "error", err.Error())
-		return 1
+	in := p.doors(recheckEvery)
+	failed := make(chan error, len(in))
+	for _, d := range in {
+		if err := d.open(context.Background()); err != nil { // the drain ends it, not the signal
+			p.log.Error("cannot listen", "door", d.name, "error", err.Error())
+			in.close() // nothing runs yet
+			return 1
+		}
+		go func() { failed <- fmt.Errorf("%s: %w", d.name, <-d.failed) }()
 	}
-	door, err := p.openPlain(context.Background(), recheckEvery)
-	if err != nil {
-		p.log.Error("cannot listen", "error", err.Error())
-		serving.drain(context.Background()) // nothing runs yet
-		return 1
-	}
-	p.log.Info("serving", "socket", p.cfg.Socket, "plain", door.addresses(), "services", p.mesh.Names())
+	p.log.Info("serving", "at", in.where(), "services", p.mesh.Names())
 	select {
 	case <-ctx.Done():
-	case err := <-serving.failed:
-		p.log.Error("the socket failed", "error", err.Error())
-		return 1
-	case err := <-door.failed:
-		p.log.Error("the plain door failed", "error", fmt.Sprint(err))
+	case err := <-failed:
+		p.log.Error("a door failed", "error", err.Error())
 		return 1
 	}
 	p.log.Info("draining", "most", drainMax.String())
 	drain, cancel := context.WithTimeout(context.Background(), drainMax)
 	defer cancel()
-	var both sync.WaitGroup
-	both.Go(func() { door.drain(drain) })
-	serving.drain(drain)
-	both.Wait()
+	in.drain(drain)
 	return 0
 }
