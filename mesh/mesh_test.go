@@ -98,6 +98,9 @@ func TestAllDownFailsFastAndUnreached(t *testing.T) {
 		if text := first.err.Error(); strings.Contains(text, "unjudged") || strings.Count(text, "attempt 3") != 1 || strings.Contains(first.call.Attempts[0].Err.Error(), "[") {
 			t.Fatalf("the record in the error is not whole, or nested: %v; first attempt: %v", first.err, first.call.Attempts[0].Err)
 		}
+		if !first.call.Attempts[0].Fresh {
+			t.Error("a connect that was refused is told as a warm connection")
+		}
 		r := send(m, post())
 		e, ok := errors.AsType[*lift.Error](r.err)
 		if !ok || e.Code != lift.AllOpen || e.Reached != lift.NotReached || r.took != 0 || !strings.Contains(r.err.Error(), "next probe may go in") {

@@ -43,6 +43,8 @@ func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
 			if resp, f = x.deliver(c, a, got); f == nil {
 				return resp, nil
 			}
+		} else {
+			a.Fresh = got.fresh
 		}
 	}
 	x.end(nil)
@@ -86,7 +88,7 @@ func (x *exchange) runFresh() (answer, *failure) {
 		if cut := x.cutFailure(); cut != nil {
 			f = cut
 		}
-		return answer{}, f
+		return answer{fresh: true}, f
 	}
 	resp, f := x.send(c)
 	return answer{conn: c, resp: resp, fresh: true}, f
