@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -82,14 +84,7 @@ func (d *door) checkIdleLocked() {
 // drain refuses new calls, and waits for the running ones and for their answers
 // to have left.
 func (d *door) drain(ctx context.Context) error {
-	d.mu.Lock()
-	d.draining = true
-	d.checkIdleLocked()
-	all := make([]*session, 0, len(d.sessions))
-	for s := range d.sessions {
-		all = append(all, s)
-	}
-	d.mu.Unlock()
+	all := d.refuse()
 	for _, s := range all {
 		s.goAway()
 	}
@@ -111,17 +106,18 @@ func (d *door) drain(ctx context.Context) error {
 	return nil
 }
 
-// cut cancels what runs in sessions. Unary calls end with their connections.
-func (d *door) cut(cause *lift.Error) {
+// refuse takes no new calls from now on, and returns the sessions that there are.
+func (d *door) refuse() []*session {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.draining = true
 	d.checkIdleLocked()
-	all := make([]*session, 0, len(d.sessions))
-	for s := range d.sessions {
-		all = append(all, s)
-	}
-	d.mu.Unlock()
-	for _, s := range all {
+	return slices.Collect(maps.Keys(d.sessions))
+}
+
+// cut cancels what runs in sessions. Unary calls end with their connections.
+func (d *door) cut(cause *lift.Error) {
+	for _, s := range d.refuse() {
 		s.cancelAll(cause)
 	}
 }
