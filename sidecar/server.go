@@ -124,26 +124,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 
-	var tick <-chan time.Time
-	if s.cfg.RecheckEvery > 0 {
-		t := time.NewTicker(s.cfg.RecheckEvery)
-		defer t.Stop()
-		tick = t.C
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			s.Close()
-			return nil
-		case <-s.done:
-			return nil
-		case err := <-s.failed:
-			s.Close()
-			return err
-		case <-tick:
-			_ = s.Recheck() // it has logged
-		}
-	}
+	return socket.Until(ctx, s.cfg.RecheckEvery, func() { _ = s.Recheck() }, s.Close, s.done, s.failed) // Recheck has logged
 }
 
 // serveLocked answers on l in the background.

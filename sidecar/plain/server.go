@@ -132,26 +132,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 
-	var tick <-chan time.Time
-	if s.cfg.RecheckEvery > 0 {
-		t := time.NewTicker(s.cfg.RecheckEvery)
-		defer t.Stop()
-		tick = t.C
-	}
-	for {
-		select {
-		case <-ctx.Done():
-			s.Close()
-			return nil
-		case <-s.done:
-			return nil
-		case err := <-s.failed:
-			s.Close()
-			return err
-		case <-tick:
-			s.Recheck()
-		}
-	}
+	return socket.Until(ctx, s.cfg.RecheckEvery, s.Recheck, s.Close, s.done, s.failed)
 }
 
 // serveLocked answers at a place in the background.
