@@ -15,7 +15,7 @@ type member struct {
 	s       *Service
 	node    *balancer.Node
 	breaker *resilience.Breaker
-	pool    atomic.Pointer[transport.Pool]
+	up      atomic.Pointer[transport.Upstream]
 	usual   atomic.Int64 // how long its answers take, nanoseconds; 0: not known
 	gone    lift.Instant // when it left the set; zero while it is in it. Guarded by Service.mu
 }
@@ -24,19 +24,24 @@ func (s *Service) newMember(ep lift.Endpoint) *member {
 	m := &member{s: s}
 	m.node = s.balancer.NewNode(ep, s.attempt(m))
 	m.breaker = resilience.NewBreaker(s.cfg.Breaker, m.node, s.o.Now, s.o.Rand)
-	m.pool.Store(s.newPool(ep))
+	m.open()
 	return m
 }
 
-func (s *Service) newPool(ep lift.Endpoint) *transport.Pool {
-	return transport.NewPool(ep.Addr, "", transport.Options{
+// open makes the way to the endpoint anew.
+func (m *member) open() {
+	s := m.s
+	up := transport.New(m.node.Endpoint().Addr, transport.Options{
 		Config: s.cfg.Transport, Now: s.o.Now, Dial: s.o.Dial, Slots: s.slots, Log: s.log,
 	})
+	m.up.Store(&up)
 }
+
+func (m *member) upstream() transport.Upstream { return *m.up.Load() }
 
 // connect is the end of the way: the endpoint's connections.
 func (m *member) connect(c *lift.Call) (*lift.Response, error) {
-	return m.pool.Load().Call(c)
+	return m.upstream().Call(c)
 }
 
 // judge sees the attempt's end and has it decided, once, how it ended.

@@ -82,7 +82,7 @@ func (s *Service) apply(set []lift.Endpoint) {
 		case in[key]:
 		case m.gone.IsZero():
 			m.gone = now
-			m.pool.Load().Close()
+			m.upstream().Close()
 		case now.Since(m.gone) > keepGone:
 			m.node.Retire()
 			delete(s.members, key)
@@ -97,7 +97,7 @@ func (s *Service) apply(set []lift.Endpoint) {
 func (s *Service) member(ep lift.Endpoint) *member {
 	m := s.members[ep.Key()]
 	if m != nil && m.node.Endpoint().Addr != ep.Addr {
-		m.pool.Load().Close()
+		m.upstream().Close()
 		m.node.Retire()
 		m = nil
 	}
@@ -109,7 +109,7 @@ func (s *Service) member(ep lift.Endpoint) *member {
 	m.node.Update(ep)
 	if !m.gone.IsZero() {
 		m.gone = lift.Instant{}
-		m.pool.Store(s.newPool(ep))
+		m.open()
 	}
 	return m
 }
@@ -140,7 +140,7 @@ func (s *Service) warm(ctx context.Context) {
 	for _, m := range s.current() {
 		wg.Go(func() {
 			// What does not connect now says so when it is called.
-			_ = m.pool.Load().Warm(ctx, s.cfg.Warm)
+			_ = m.upstream().Warm(ctx, s.cfg.Warm)
 		})
 	}
 	wg.Wait()
@@ -151,12 +151,12 @@ func (s *Service) thaw() {
 		r.Thawed()
 	}
 	for _, m := range s.current() {
-		m.pool.Load().Thaw()
+		m.upstream().Thaw()
 	}
 }
 
 func (s *Service) close() {
 	for _, m := range s.current() {
-		m.pool.Load().Close()
+		m.upstream().Close()
 	}
 }

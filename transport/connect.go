@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"syscall"
 
 	"github.com/liftmesh/lift"
 )
@@ -31,7 +30,7 @@ func (p *Pool) connect(wait, dialing context.Context, slotted bool) (c *conn, f 
 	if !p.slots.connect(wait.Done()) {
 		return nil, &failure{code: lift.Unavailable, err: errors.New("too many connects are under way in this process")}
 	}
-	nc, err := p.dialOnce(dialing)
+	nc, err := p.dial(dialing)
 	if err != nil {
 		return nil, &failure{code: lift.Unavailable, err: err}
 	}
@@ -45,30 +44,9 @@ func (p *Pool) connect(wait, dialing context.Context, slotted bool) (c *conn, f 
 	return c, nil
 }
 
-func (p *Pool) dialOnce(ctx context.Context) (net.Conn, error) {
+func (p *Pool) dial(ctx context.Context) (net.Conn, error) {
 	defer p.slots.connected()
-	ctx, cancel := context.WithTimeout(ctx, p.cfg.ConnectTimeout)
-	defer cancel()
-	nc, err := p.dial(ctx, "tcp", p.addr)
-	if err == nil {
-		return nc, nil
-	}
-	var why *net.OpError
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("connection refused: nothing listens there; is the instance running? (%w)", err)
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &why) && why.Timeout():
-		return nil, fmt.Errorf("no connection within %s: is the host up, and may it be reached from here? (%w)", p.cfg.ConnectTimeout, err)
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return nil, fmt.Errorf("no way there: is the address right, and the network of this function? (%w)", err)
-	case errors.As(err, &dns):
-		return nil, fmt.Errorf("the name cannot be resolved: is the address right? (%w)", err)
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return nil, fmt.Errorf("this process has no file descriptor left; lower the limits of connections (%w)", err)
-	default:
-		return nil, fmt.Errorf("cannot connect: %w", err)
-	}
+	return p.dialer.open(ctx)
 }
 
 // handedOver carries a connection that is open already through net/http, which

@@ -38,7 +38,7 @@ type Pool struct {
 	addr, host string
 	cfg        Config
 	now        func() lift.Instant
-	dial       func(ctx context.Context, network, addr string) (net.Conn, error)
+	dialer     dialer
 	slots      *Slots
 	log        *slog.Logger
 	http       http.Transport
@@ -55,16 +55,13 @@ type Pool struct {
 func NewPool(addr, host string, o Options) *Pool {
 	p := &Pool{
 		addr: addr, host: host, cfg: o.Config.WithDefaults(),
-		now: o.Now, dial: o.Dial, slots: o.Slots, log: o.Log,
+		now: o.Now, dialer: newDialer(addr, o), slots: o.Slots, log: o.Log,
 	}
 	if p.host == "" {
 		p.host = addr
 	}
 	if p.now == nil {
 		p.now = lift.Now
-	}
-	if p.dial == nil {
-		p.dial = new(net.Dialer).DialContext
 	}
 	if p.log == nil {
 		p.log = slog.New(slog.DiscardHandler)

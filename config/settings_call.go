@@ -1,0 +1,97 @@
+package config
+
+import (
+	"math"
+	"time"
+
+	"github.com/liftmesh/lift/balancer"
+	"github.com/liftmesh/lift/mesh"
+)
+
+// callSettings are what a call may take and what becomes of it.
+func callSettings() []setting[mesh.ServiceConfig] {
+	type sc = mesh.ServiceConfig
+	return []setting[sc]{
+		{rule{
+			path: "timeout", kind: duration, low: "1ms", high: "1h", preset: "2s",
+			means: "the whole call, retries included",
+			why:   "a function that waits is paid for; the deadline of the invocation is kept in any case",
+		}, func(s *sc, d datum) { s.Timeout = time.Duration(d.ns) }},
+		{rule{
+			path: "attempt_timeout", kind: duration, low: "100us", high: "1h", derived: "half of timeout",
+			means: "one attempt; at most timeout",
+			why:   "leaves time for one more attempt elsewhere after one that hangs",
+		}, func(s *sc, d datum) { s.AttemptTimeout = time.Duration(d.ns) }},
+		{rule{
+			path: "retry.attempts", kind: whole, low: "1", high: "10", preset: "3",
+			means: "how often a call is sent at most, the first time included; 1 switches retries off",
+			why:   "each attempt goes to another endpoint while there is one",
+		}, func(s *sc, d datum) { s.Retry.Attempts = int(d.ns) }},
+		{rule{
+			path: "retry.backoff", kind: duration, low: "1ms", high: "1m", preset: "25ms",
+			means: "base of the wait before attempt n+1: a random time below backoff × (2^n − 1)",
+			why:   "Envoy's",
+		}, func(s *sc, d datum) { s.Retry.Backoff = time.Duration(d.ns) }},
+		{rule{
+			path: "retry.backoff_max", kind: duration, low: "1ms", high: "5m", preset: "250ms",
+			means: "cap of that wait; at least backoff",
+			why:   "Envoy's",
+		}, func(s *sc, d datum) { s.Retry.BackoffMax = time.Duration(d.ns) }},
+		{rule{
+			path: "retry.budget.ratio", kind: number, low: "0", high: "1", preset: "0.2",
+			means: "retries that each call pays for",
+			why:   "linkerd's and Finagle's 20 %: a failing service gets at most that much more load",
+		}, func(s *sc, d datum) { s.Retry.Budget.Ratio = nonzero(d.f) }},
+		{rule{
+			path: "retry.budget.floor_per_second", kind: number, low: "0", high: "1000", preset: "0.2",
+			means: "retries a second that are paid for without any call",
+			why:   "an environment that sends one call a second still gets retries",
+		}, func(s *sc, d datum) { s.Retry.Budget.FloorPerSecond = nonzero(d.f) }},
+		{rule{
+			path: "retry.budget.burst", kind: number, low: "1", high: "10000", preset: "10",
+			means: "retries that can be saved up at least",
+			why:   "one endpoint's death must not empty it",
+		}, func(s *sc, d datum) { s.Retry.Budget.Burst = d.f }},
+		{rule{
+			path: "breaker.consecutive", kind: whole, low: "1", high: "1000000", preset: "3",
+			means: "failures in a row that take an endpoint out",
+			why:   "one environment sends few calls, and another endpoint can serve meanwhile",
+		}, func(s *sc, d datum) { s.Breaker.Consecutive = int(d.ns) }},
+		{rule{
+			path: "breaker.failure_ratio", kind: number, low: "0.01", high: "1", preset: "0.5",
+			means: "share of failures within window that takes an endpoint out, from min_calls on",
+			why:   "kind to an endpoint that fails one sort of request",
+		}, func(s *sc, d datum) { s.Breaker.FailureRatio = d.f }},
+		{rule{
+			path: "breaker.min_calls", kind: whole, low: "1", high: "1000000", preset: "5",
+			means: "calls within window below which failure_ratio says nothing",
+			why:   "Finagle's",
+		}, func(s *sc, d datum) { s.Breaker.MinCalls = int(d.ns) }},
+		{rule{
+			path: "breaker.window", kind: duration, low: "1s", high: "1h", preset: "30s",
+			means: "time over which failures are counted",
+			why:   "Finagle's",
+		}, func(s *sc, d datum) { s.Breaker.Window = time.Duration(d.ns) }},
+		{rule{
+			path: "breaker.open_for", kind: span, low: "10ms", high: "1h", preset: "1s..60s",
+			means: "how long an endpoint stays out: the first time, and the most it can double to as its probes fail",
+			why:   "linkerd's penalties",
+		}, func(s *sc, d datum) {
+			s.Breaker.OpenFor, s.Breaker.OpenForMax = time.Duration(d.ns), time.Duration(d.high)
+		}},
+		{rule{
+			path: "balancer.strategy", kind: choice, choices: []string{"least_request", "round_robin"}, preset: "least_request",
+			means: "how an endpoint is chosen: the better of two at random by calls in flight over weight, or one after the other",
+			why:   "least_request goes around an endpoint that is slow before it has failed",
+		}, func(s *sc, d datum) { s.Balancer = balancer.Strategy(d.text) }},
+	}
+}
+
+// nonzero is for fields whose zero means "the default": who wrote 0 gets the
+// least there is.
+func nonzero(f float64) float64 {
+	if f == 0 {
+		return math.SmallestNonzeroFloat64
+	}
+	return f
+}

@@ -1,0 +1,23 @@
+package config
+
+import (
+	"github.com/liftmesh/lift/mesh"
+)
+
+// sourceSettings are where a service's endpoints are learnt from, and what goes
+// with from: static.
+func sourceSettings() []setting[mesh.ServiceConfig] {
+	type sc = mesh.ServiceConfig
+	return []setting[sc]{
+		{rule{
+			path: "from", kind: choice, choices: []string{"static", "dns"}, own: true,
+			means: "where the endpoints are learnt from",
+			why:   "required: a service that nobody can find is a mistake",
+		}, nil}, // together with what goes with it, see service.registry
+		{rule{
+			path: "endpoints", kind: list, own: true, with: "static", check: endpoint,
+			means: "with from: static, the endpoints: host:port, then any of ;zone=ID ;weight=1..1000 ;id=ID ;tag=NAME",
+			why:   "required with from: static",
+		}, nil},
+	}
+}

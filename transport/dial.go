@@ -1,0 +1,51 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+)
+
+// dialer opens the connections to one endpoint, whatever is spoken over them.
+type dialer struct {
+	addr    string
+	timeout time.Duration // for one connect
+	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+func newDialer(addr string, o Options) dialer {
+	d := dialer{addr: addr, timeout: o.Config.WithDefaults().ConnectTimeout, dial: o.Dial}
+	if d.dial == nil {
+		d.dial = new(net.Dialer).DialContext
+	}
+	return d
+}
+
+// open opens one connection. Its errors say what would put them right.
+func (d *dialer) open(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	nc, err := d.dial(ctx, "tcp", d.addr)
+	if err == nil {
+		return nc, nil
+	}
+	var why *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return nil, fmt.Errorf("connection refused: nothing listens there; is the instance running? (%w)", err)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &why) && why.Timeout():
+		return nil, fmt.Errorf("no connection within %s: is the host up, and may it be reached from here? (%w)", d.timeout, err)
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return nil, fmt.Errorf("no way there: is the address right, and the network of this function? (%w)", err)
+	case errors.As(err, &dns):
+		return nil, fmt.Errorf("the name cannot be resolved: is the address right? (%w)", err)
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return nil, fmt.Errorf("this process has no file descriptor left; lower the limits of connections (%w)", err)
+	default:
+		return nil, fmt.Errorf("cannot connect: %w", err)
+	}
+}
