@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -18,27 +17,30 @@ import (
 
 // callFlags are what `lift call` can be told.
 type callFlags struct {
-	method, data, socket string
-	headers              []string
-	timeout              time.Duration
-	idempotent, verbose  bool
+	method, data, socket            string
+	headers                         []string
+	timeout                         time.Duration
+	idempotent, verbose, json, fail bool
 }
 
 func callCommand(s streams, lookup config.Lookup) *cobra.Command {
 	f := &callFlags{}
 	c := &cobra.Command{
-		Use:   "call SERVICE [PATH]",
+		Use:   "call SERVICE [METHOD] [PATH]",
 		Short: "Call a service through the sidecar that runs here",
 		Long: `Call a service through the sidecar that runs here, and write the answer's body
-to standard output. Any answer is a success (0), whatever its status; no answer
-is a failure (1). With -v, standard error says how it went: each attempt with its
-endpoint, outcome, duration and whether its connection was warm, then the head of
-the answer.
+to standard output. With -v, standard error says how it went: each attempt with
+its endpoint, outcome, duration, whether its connection was warm and why that
+endpoint was picked, then the head of the answer. With --json, standard output
+is one JSON object that holds all of it.
+
+Exits with 0 for any answer, 1 without one, 2 for a fault of the command line,
+and with --fail 3 for an answer whose status is 400 or more.
 
 The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 		Example: "  lift call orders /orders/7\n" +
-			"  lift call orders /orders -X POST -H 'Content-Type: application/json' -d @- < order.json",
-		Args: cobra.RangeArgs(1, 2),
+			"  lift call orders POST /orders -H 'Content-Type: application/json' -d @- < order.json",
+		Args: cobra.RangeArgs(1, 3),
 		RunE: func(c *cobra.Command, args []string) error {
 			return f.run(c.Context(), args, s, lookup)
 		},
@@ -51,6 +53,8 @@ The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 	flags.DurationVar(&f.timeout, "timeout", 0, "limit of the whole call, such as 2s (default the service's own)")
 	flags.BoolVar(&f.idempotent, "idempotent", false, "the call may be sent again though an endpoint may have acted on it")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error how it went")
+	flags.BoolVar(&f.json, "json", false, "write answer, attempts and error as one JSON object")
+	flags.BoolVarP(&f.fail, "fail", "f", false, "exit with 3 for a status of 400 or more")
 	return c
 }
 
@@ -60,6 +64,7 @@ func (f *callFlags) run(ctx context.Context, args []string, s streams, lookup co
 		return err
 	}
 	defer call.End()
+	defer call.Body.Close()
 	stop := context.AfterFunc(ctx, func() { call.Cancel(context.Cause(ctx)) })
 	defer stop()
 
@@ -69,73 +74,90 @@ func (f *callFlags) run(ctx context.Context, args []string, s streams, lookup co
 	}
 	defer hangUp()
 
+	call.Began = lift.Now()
 	resp, err := caller.Call(call)
-	if err != nil {
-		if f.verbose {
-			writeAttempts(s.err, attemptsOf(err, call))
-		}
-		return err
+	if err == nil {
+		defer func() { _ = resp.Body.Close() }()
 	}
-	defer func() { _ = resp.Body.Close() }()
-	err = copyBody(s.out, resp.Body)
+	switch {
+	case f.json:
+		err = writeJSON(s.out, call, resp, err)
+	case err == nil:
+		err = copyBody(s.out, resp.Body)
+	}
 	if f.verbose {
-		writeAttempts(s.err, call.Attempts)
-		writeHead(s.err, resp)
+		writeAttempts(s.err, attemptsOf(err, call), call.Began)
+		if resp != nil {
+			writeHead(s.err, resp)
+			_, _ = fmt.Fprintf(s.err, "took %s\n", rounded(lift.Now().Since(call.Began)))
+		}
+	}
+	if err == nil && f.fail && resp.Status >= http.StatusBadRequest {
+		return refusedError{fmt.Errorf("%s answered %d %s", call.Service, resp.Status, http.StatusText(resp.Status))}
 	}
 	return err
 }
 
-// call makes the call that the flags describe.
+// call makes the call that the command line describes.
 func (f *callFlags) call(args []string, in io.Reader) (*lift.Call, error) {
-	c := &lift.Call{Service: args[0], Method: f.method, Path: "/", Timeout: f.timeout}
-	if len(args) > 1 {
-		c.Path = args[1]
+	method, path, err := f.target(args[1:])
+	if err != nil {
+		return nil, err
 	}
-	if !strings.HasPrefix(c.Path, "/") {
-		return nil, usageError{fmt.Errorf("path %q: want one that starts with a slash", c.Path)}
-	}
+	c := &lift.Call{Service: args[0], Method: method, Path: path, Timeout: f.timeout}
 	if f.timeout < 0 {
 		return nil, usageError{fmt.Errorf("--timeout %s: want a duration above 0", f.timeout)}
 	}
 	if f.idempotent {
 		c.Idempotent = lift.Idempotent
 	}
-	for _, h := range f.headers {
-		name, value, ok := strings.Cut(h, ":")
-		if name = strings.TrimSpace(name); !ok || name == "" {
-			return nil, usageError{fmt.Errorf("header %q: want 'Name: value'", h)}
-		}
-		c.Header = append(c.Header, lift.Field{Name: name, Value: strings.TrimSpace(value)})
-	}
-	body, err := f.body(in)
-	if err != nil {
+	if c.Header, err = f.fields(); err != nil {
 		return nil, err
 	}
-	if body != nil {
-		c.Body = lift.BytesBody(body)
+	if c.Body, err = bodyOf(f.data, in); err != nil {
+		return nil, err
 	}
 	if c.Method == "" {
 		c.Method = http.MethodGet
-		if body != nil {
+		if c.Body != nil {
 			c.Method = http.MethodPost
 		}
 	}
 	return c, nil
 }
 
-// body is nil where -d is not given.
-func (f *callFlags) body(in io.Reader) ([]byte, error) {
-	name, fromFile := strings.CutPrefix(f.data, "@")
-	switch {
-	case f.data == "":
-		return nil, nil
-	case !fromFile:
-		return []byte(f.data), nil
-	case name == "-":
-		return io.ReadAll(in)
-	default:
-		return os.ReadFile(name)
+// target reads [METHOD] [PATH]; a path begins with a slash. method is "" if
+// nothing says which.
+func (f *callFlags) target(args []string) (method, path string, err error) {
+	method, path = f.method, "/"
+	isPath := func(s string) bool { return strings.HasPrefix(s, "/") }
+	if len(args) > 0 && !isPath(args[0]) && (len(args) == 2 || strings.ToUpper(args[0]) == args[0]) {
+		if f.method != "" {
+			return "", "", usageError{fmt.Errorf("method %q: there is -X %s already", args[0], f.method)}
+		}
+		method, args = args[0], args[1:]
 	}
+	switch {
+	case len(args) > 1:
+		return "", "", usageError{fmt.Errorf("%q: want METHOD PATH, the path last", args)}
+	case len(args) == 1 && !isPath(args[0]):
+		return "", "", usageError{fmt.Errorf("path %q: want one that starts with a slash", args[0])}
+	case len(args) == 1:
+		path = args[0]
+	}
+	return method, path, nil
+}
+
+// fields are the -H of the command line.
+func (f *callFlags) fields() (all []lift.Field, err error) {
+	for _, h := range f.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return nil, usageError{fmt.Errorf("header %q: want 'Name: value'", h)}
+		}
+		all = append(all, lift.Field{Name: name, Value: strings.TrimSpace(value)})
+	}
+	return all, nil
 }
 
 // socketPath is the flag's, else that of the configuration, in which
@@ -146,17 +168,6 @@ func (f *callFlags) socketPath(lookup config.Lookup) string {
 	}
 	cfg, _ := load(nil, "", lookup) // its faults are not this command's; the socket is usable
 	return cfg.Socket
-}
-
-func copyBody(w io.Writer, body *lift.Body) error {
-	r, err := body.Reader()
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(w, r); err != nil {
-		return fmt.Errorf("the answer broke off: %w", err)
-	}
-	return nil
 }
 
 // attemptsOf is the record of a call that failed.

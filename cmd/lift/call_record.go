@@ -4,44 +4,69 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/liftmesh/lift"
 )
 
-// writeAttempts says of each attempt where it went and how it ended.
-func writeAttempts(w io.Writer, attempts []lift.Attempt) {
+// writeAttempts says of each attempt of a call that began then where it went
+// and how it ended.
+func writeAttempts(w io.Writer, attempts []lift.Attempt, began lift.Instant) {
 	for i := range attempts {
-		_, _ = fmt.Fprintln(w, attemptLine(i+1, &attempts[i]))
+		_, _ = fmt.Fprintln(w, attemptLine(i+1, &attempts[i], began))
 	}
 }
 
 // attemptLine is one attempt on one line:
 //
-//	attempt 1: 10.0.1.7:8080 failed 503 after 1.2ms, fresh, answered: <error>
-func attemptLine(n int, a *lift.Attempt) string {
-	outcome := a.Outcome.String()
+//	attempt 2 at 301ms: 10.0.0.1:80 failed 503 after 1.2ms, fresh, answered, picked: next in turn of 2: <error>
+func attemptLine(n int, a *lift.Attempt, began lift.Instant) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "attempt %d", n)
+	if n > 1 {
+		fmt.Fprintf(&b, " at %s", rounded(a.Began.Since(began)))
+	}
+	fmt.Fprintf(&b, ": %s %s", a.Endpoint.Addr, a.Outcome)
 	if a.Status != 0 {
-		outcome += fmt.Sprintf(" %d", a.Status)
+		fmt.Fprintf(&b, " %d", a.Status)
 	}
 	connection := "warm"
 	if a.Fresh {
 		connection = "fresh"
 	}
-	s := fmt.Sprintf("attempt %d: %s %s after %s, %s, %s", n, a.Endpoint.Addr, outcome, a.Duration().Round(10*time.Microsecond), connection, a.Reached)
+	fmt.Fprintf(&b, " after %s, %s, %s", rounded(a.Duration()), connection, a.Reached)
 	if a.Probe {
-		s += ", probe"
+		b.WriteString(", probe")
+	}
+	if a.Why != "" {
+		fmt.Fprintf(&b, ", picked: %s", a.Why)
+		if a.Candidates > 0 {
+			fmt.Fprintf(&b, ", of %d", a.Candidates)
+		}
 	}
 	if a.Err != nil {
-		s += ": " + a.Err.Error()
+		fmt.Fprintf(&b, ": %s", withoutPrefix(a.Err))
 	}
-	return s
+	return b.String()
 }
 
-// writeHead writes the head of an answer.
+// writeHead writes the head of an answer whose body has ended, and its trailer.
 func writeHead(w io.Writer, r *lift.Response) {
 	_, _ = fmt.Fprintf(w, "< %d %s\n", r.Status, http.StatusText(r.Status))
-	for _, h := range r.Header {
-		_, _ = fmt.Fprintf(w, "< %s: %s\n", h.Name, h.Value)
+	writeFields(w, "< ", r.Header)
+	writeFields(w, "< trailer ", r.Body.Trailer())
+}
+
+func writeFields(w io.Writer, before string, fields []lift.Field) {
+	for _, f := range fields {
+		_, _ = fmt.Fprintf(w, "%s%s: %s\n", before, f.Name, f.Value)
 	}
+}
+
+func rounded(d time.Duration) time.Duration {
+	if d > 100*time.Millisecond {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(10 * time.Microsecond)
 }

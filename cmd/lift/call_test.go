@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -46,7 +47,12 @@ func record(c *lift.Call) {
 	a := c.Attempt()
 	*a = lift.Attempt{Endpoint: lift.Endpoint{Addr: "10.0.0.1:80"}, Began: began, Ended: ended, Outcome: lift.Failed, Fresh: true, Err: errors.New("refused")}
 	a = c.Attempt()
-	*a = lift.Attempt{Endpoint: lift.Endpoint{Addr: "10.0.0.2:80"}, Began: began, Ended: ended, Outcome: lift.OK, Status: 201, Reached: lift.Answered}
+	later := lift.Instant{Wall: began.Wall.Add(time.Second), Mono: began.Mono + time.Second}
+	ended.Wall, ended.Mono = ended.Wall.Add(time.Second), ended.Mono+time.Second
+	*a = lift.Attempt{
+		Endpoint: lift.Endpoint{Addr: "10.0.0.2:80", ID: "b", Zone: "use1-az1"}, Began: later, Ended: ended, Outcome: lift.OK, Status: 201, Reached: lift.Answered,
+		Candidates: 2, Why: "next in turn", Timeout: time.Second, Probe: true,
+	}
 }
 
 func TestCall(t *testing.T) {
@@ -60,6 +66,10 @@ func TestCall(t *testing.T) {
 		record(c)
 		return &lift.Response{Status: http.StatusCreated, Header: []lift.Field{{Name: "X-Answer", Value: "42"}}, Body: lift.BytesBody([]byte("got " + string(body)))}, nil
 	})
+	file := filepath.Join(t.TempDir(), "body")
+	if err := os.WriteFile(file, []byte("from file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		args  []string
 		stdin string
@@ -71,7 +81,12 @@ func TestCall(t *testing.T) {
 			[]string{"orders", "/o?x=1", "-d", "hello", "-H", "X-A: 1", "-H", "X-B:2", "--idempotent", "--timeout", "3s"}, "",
 			&lift.Call{Service: "orders", Method: "POST", Path: "/o?x=1", Idempotent: lift.Idempotent, Timeout: 3 * time.Second, Header: []lift.Field{{Name: "X-A", Value: "1"}, {Name: "X-B", Value: "2"}}}, "got hello",
 		},
-		"stdin": {[]string{"orders", "-X", "PUT", "-d", "@-"}, "from stdin", &lift.Call{Service: "orders", Method: "PUT", Path: "/"}, "got from stdin"},
+		"method and path": {[]string{"orders", "DELETE", "/o/1"}, "", &lift.Call{Service: "orders", Method: "DELETE", Path: "/o/1"}, "got "},
+		"method alone":    {[]string{"orders", "PUT", "-d", "x"}, "", &lift.Call{Service: "orders", Method: "PUT", Path: "/"}, "got x"},
+		"an odd method":   {[]string{"orders", "purge", "/"}, "", &lift.Call{Service: "orders", Method: "purge", Path: "/"}, "got "},
+		"empty stdin":     {[]string{"orders", "-d", "@-"}, "", &lift.Call{Service: "orders", Method: "POST", Path: "/"}, "got "},
+		"file":            {[]string{"orders", "-d", "@" + file}, "", &lift.Call{Service: "orders", Method: "POST", Path: "/"}, "got from file"},
+		"stdin":           {[]string{"orders", "-X", "PUT", "-d", "@-"}, "from stdin", &lift.Call{Service: "orders", Method: "PUT", Path: "/"}, "got from stdin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -98,7 +113,9 @@ func TestCall(t *testing.T) {
 func TestCallSaysHowItWent(t *testing.T) {
 	socket := running(t, func(c *lift.Call) (*lift.Response, error) {
 		record(c)
-		return &lift.Response{Status: http.StatusCreated, Header: []lift.Field{{Name: "X-Answer", Value: "42"}}, Body: lift.BytesBody([]byte("body"))}, nil
+		body := lift.BytesBody([]byte("body"))
+		body.SetTrailer([]lift.Field{{Name: "X-Sum", Value: "7"}})
+		return &lift.Response{Status: http.StatusCreated, Header: []lift.Field{{Name: "X-Answer", Value: "42"}}, Body: body}, nil
 	})
 	var out, errs bytes.Buffer
 	if code := run(t.Context(), []string{"call", "-v", "orders", "--socket", socket}, streams{nil, &out, &errs}, nothing); code != exitOK {
@@ -106,9 +123,11 @@ func TestCallSaysHowItWent(t *testing.T) {
 	}
 	for _, want := range []string{
 		`(?m)^attempt 1: 10\.0\.0\.1:80 failed after 1\.5ms, fresh, not_reached: refused$`,
-		`(?m)^attempt 2: 10\.0\.0\.2:80 ok 201 after 1\.5ms, warm, answered$`,
+		`(?m)^attempt 2 at 1(\.0\d\d)?s: 10\.0\.0\.2:80 ok 201 after 1\.5ms, warm, answered, probe, picked: next in turn, of 2$`,
 		`(?m)^< 201 Created$`,
 		`(?mi)^< X-Answer: 42$`,
+		`(?mi)^< trailer X-Sum: 7$`,
+		`(?m)^took [\d.]+[µm]?s$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(errs.String()) {
 			t.Errorf("standard error has no %s:\n%s", want, &errs)

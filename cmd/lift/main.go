@@ -31,9 +31,10 @@ type streams struct {
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
 )
 
 // run is the program: it returns the exit code, and has written one line to
@@ -56,7 +57,7 @@ func run(ctx context.Context, args []string, s streams, lookup config.Lookup) in
 	root.SetErr(s.err)
 
 	err := root.ExecuteContext(ctx)
-	switch usage := (usageError{}); {
+	switch usage, refused := (usageError{}), (refusedError{}); {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errTold):
@@ -64,6 +65,9 @@ func run(ctx context.Context, args []string, s streams, lookup config.Lookup) in
 	case !started, errors.As(err, &usage):
 		_, _ = fmt.Fprintf(s.err, "lift: %v (lift help tells more)\n", err)
 		return exitUsage
+	case errors.As(err, &refused):
+		_, _ = fmt.Fprintf(s.err, "lift: %v\n", err)
+		return exitRefused
 	default:
 		_, _ = fmt.Fprintf(s.err, "lift: %s\n", withoutPrefix(err))
 		return exitFailed
@@ -75,3 +79,7 @@ var errTold = errors.New("told")
 
 // usageError is a fault of the command line that shows only once a command runs.
 type usageError struct{ error }
+
+// refusedError is an answer that says no, where the command was asked to fail
+// for that.
+type refusedError struct{ error }
