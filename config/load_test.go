@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -71,6 +72,8 @@ services:
     endpoints: ["10.0.1.7:8443;zone=use1-az1;weight=2"]
     listen: "[::1]:4201"
     protocol: http
+    host: orders.internal:8443
+    path_prefix: /v2
     timeout: 1m30s
     attempt_timeout: 3s
     retry: {attempts: 4, backoff: 5ms, backoff_max: 6ms, budget: {ratio: .25, floor_per_second: 1, burst: 2}}
@@ -92,13 +95,14 @@ services:
 		},
 		Balancer: balancer.RoundRobin,
 		Transport: transport.Config{
+			Host: "orders.internal:8443", PathPrefix: "/v2",
 			ConnectTimeout: 10 * time.Millisecond, SafeIdle: 11 * time.Millisecond, MaxIdle: 12 * time.Millisecond,
 			MaxConnections: 13, MaxIdleConnections: 12, MaxHeader: 15 << 10, Whole: 16,
 		},
 		Warm: 2,
 	}
-	if s != want {
-		t.Errorf("got  %+v\nwant %+v", s, want)
+	if got, want := fmt.Sprintf("%+v", s), fmt.Sprintf("%+v", want); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if got := endpointsOf(t, &s); len(got) != 1 || !got[0].Equal(lift.Endpoint{Addr: "10.0.1.7:8443", Zone: "use1-az1", Weight: 2}) {
 		t.Errorf("endpoints %+v", got)

@@ -83,6 +83,13 @@ func TestProblems(t *testing.T) {
 			`6:49: services.e.dns.servers: the list is empty; want one entry at least`,
 			`7:12: defaults.dns: this is each service's own; move it to services.NAME.dns`,
 		}},
+		"host and prefix": {"services:\n  a: {from: static, endpoints: [\"h:1\"], host: \"https://h/\", path_prefix: prod}\n  b: {from: static, endpoints: [\"h:1\"], host: \"h:x\", path_prefix: /a/../b}\ndefaults: {host: h}", env(), []string{
+			`2:47: services.a.host: "https://h/" is not right; want a host, or host:port, such as orders.example.com, without scheme and path; IPv6 in brackets, other scripts in their xn-- form`,
+			`2:74: services.a.path_prefix: "prod" is not right; want a path that begins with a slash and does not end in one, such as /prod`,
+			`3:47: services.b.host: "h:x" is not right; "x" is no port; want 1 to 65535`,
+			`3:67: services.b.path_prefix: "/a/../b" is not right; want no empty segments, and neither . nor .. as one`,
+			`4:12: defaults.host: this is each service's own; move it to services.NAME.host`,
+		}},
 		"names of services": {"services:\n  Orders: {from: static, endpoints: [\"h:1\"]}\n  lift: {from: static, endpoints: [\"h:1\"]}", env(), []string{
 			`2:3: services.Orders: no name for a service; want lower-case letters, digits, dots, dashes or underscores, such as orders, as it stands where a host's name does`,
 			`3:3: services.lift: this name is Lift's own; choose another`,

@@ -1,8 +1,11 @@
 package mesh
 
 import (
+	"context"
+	"net/http"
 	"time"
 
+	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/balancer"
 	"github.com/liftmesh/lift/registry"
 	"github.com/liftmesh/lift/resilience"
@@ -29,6 +32,8 @@ type ServiceConfig struct {
 	// Balancer is how an endpoint is chosen. Default least_request.
 	Balancer  balancer.Strategy
 	Transport transport.Config
+	// Sign, if not nil, signs each attempt; see [transport.Options]. Default nil.
+	Sign func(ctx context.Context, r *http.Request, body *lift.Body) error
 	// Warm is how many connections to each endpoint are opened before the first
 	// call and after a thaw. Default 0.
 	Warm int

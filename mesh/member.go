@@ -32,7 +32,7 @@ func (s *Service) newMember(ep lift.Endpoint) *member {
 func (m *member) open() {
 	s := m.s
 	up := transport.New(m.node.Endpoint().Addr, transport.Options{
-		Config: s.cfg.Transport, Now: s.o.Now, Dial: s.o.Dial, Slots: s.slots, Log: s.log,
+		Config: s.cfg.Transport, Now: s.o.Now, Dial: s.o.Dial, Slots: s.slots, Sign: s.cfg.Sign, Log: s.log,
 	})
 	m.up.Store(&up)
 }

@@ -28,7 +28,7 @@ func Classify(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.O
 		return lift.CutShort
 	case errors.Is(err, lift.InvalidCall) || errors.Is(err, lift.TooLarge):
 		return lift.CallerFault
-	case errors.Is(err, lift.Internal) || errors.Is(err, lift.Busy):
+	case errors.Is(err, lift.Internal) || errors.Is(err, lift.Busy) || errors.Is(err, lift.Misconfigured):
 		return lift.Canceled // ours, not the endpoint's
 	default:
 		return lift.Failed

@@ -219,7 +219,7 @@ func TestConnectErrors(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := transport.NewPool("x:1", "", transport.Options{
+				p := transport.NewPool("x:1", transport.Options{
 					Config: transport.Config{ConnectTimeout: 300 * time.Millisecond},
 					Dial:   func(ctx context.Context, _, _ string) (net.Conn, error) { return nil, test.dial(ctx) },
 				})
@@ -262,7 +262,7 @@ func TestCutBeforeConnected(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				p := transport.NewPool("x:1", "", transport.Options{Dial: hanging})
+				p := transport.NewPool("x:1", transport.Options{Dial: hanging})
 				defer p.Close()
 				c := &lift.Call{Deadline: time.Now().Round(0).Add(70 * time.Millisecond)}
 				a := c.Attempt()

@@ -30,7 +30,7 @@ func benchServer(b *testing.B) string {
 // BenchmarkCall is one call over a warm connection on loopback; compare
 // BenchmarkPlainClient.
 func BenchmarkCall(b *testing.B) {
-	pool := transport.NewPool(benchServer(b), "", transport.Options{})
+	pool := transport.NewPool(benchServer(b), transport.Options{})
 	defer pool.Close()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -55,7 +55,7 @@ func callOnce(b *testing.B, pool *transport.Pool) {
 
 // BenchmarkCall64 is 64 callers at once.
 func BenchmarkCall64(b *testing.B) {
-	pool := transport.NewPool(benchServer(b), "", transport.Options{Config: transport.Config{MaxIdleConnections: 64}, Slots: transport.NewSlots(0, 0)})
+	pool := transport.NewPool(benchServer(b), transport.Options{Config: transport.Config{MaxIdleConnections: 64}, Slots: transport.NewSlots(0, 0)})
 	defer pool.Close()
 	b.ReportAllocs()
 	b.SetParallelism(64 / runtime.GOMAXPROCS(0))

@@ -19,7 +19,7 @@ import (
 // before a byte of an answer came. Any other request goes a second time only if
 // nothing of the first had left.
 //
-// The errors are Unavailable, AttemptTimeout, DeadlineExceeded, CallCanceled,
+// The errors are Unavailable, Misconfigured (by Sign alone), AttemptTimeout, DeadlineExceeded, CallCanceled,
 // BadResponse, TooLarge and InvalidCall. Status, Fresh, Reached and Err of the
 // attempt are written before Call returns.
 func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
@@ -28,13 +28,16 @@ func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
 		a = c.Attempt()
 	}
 	x := &exchange{pool: p, began: p.now()}
-	if err := x.prepare(c, p.addr); err != nil {
+	if err := x.prepare(c, p.addr, p.cfg.PathPrefix, p.sign != nil); err != nil {
 		return nil, x.fail(c, a, &failure{code: lift.InvalidCall, err: err})
 	}
 	x.repeatable = c.IsIdempotent() && !x.live
 	f := p.refused()
 	if f == nil {
 		f = x.start(c, a)
+	}
+	if f == nil && p.sign != nil {
+		f = x.signed()
 	}
 	if f == nil {
 		var got answer

@@ -8,6 +8,12 @@ import (
 // Config says how to reach the endpoints of one service. A zero field means its
 // default; see [Config.WithDefaults].
 type Config struct {
+	// Host is the Host header of what is sent, host or host:port, and the name that
+	// TLS asks for. Default the endpoint's address. See [CheckHost].
+	Host string
+	// PathPrefix stands before each call's path, such as /prod. It is no fence: a
+	// path with dots may lead out of it again. Default none. See [CheckPathPrefix].
+	PathPrefix string
 	// ConnectTimeout limits one TCP connect. Default 1 s (linkerd2-proxy's).
 	ConnectTimeout time.Duration
 	// SafeIdle is the age up to which a connection is trusted unasked, counted

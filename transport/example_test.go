@@ -20,7 +20,7 @@ func ExamplePool() {
 	defer orders.Close()
 
 	slots := transport.NewSlots(0, 0) // one for the process
-	pool := transport.NewPool(orders.Listener.Addr().String(), "orders.internal", transport.Options{Slots: slots})
+	pool := transport.NewPool(orders.Listener.Addr().String(), transport.Options{Config: transport.Config{Host: "orders.internal"}, Slots: slots})
 	defer pool.Close()
 	if err := pool.Warm(context.Background(), 1); err != nil {
 		fmt.Println(err)
@@ -39,7 +39,7 @@ func ExamplePool() {
 }
 
 func ExampleNewPool_dial() {
-	pool := transport.NewPool("orders:80", "", transport.Options{
+	pool := transport.NewPool("orders:80", transport.Options{
 		Dial: func(context.Context, string, string) (net.Conn, error) { return nil, fmt.Errorf("the cable is cut") },
 	})
 	defer pool.Close()

@@ -224,7 +224,7 @@ func TestSlots(t *testing.T) {
 		slots := transport.NewSlots(2, 1)
 		var pools []*transport.Pool
 		for range 3 {
-			p := transport.NewPool("x:1", "", transport.Options{Now: clock.now, Dial: up.dial, Slots: slots})
+			p := transport.NewPool("x:1", transport.Options{Now: clock.now, Dial: up.dial, Slots: slots})
 			pools = append(pools, p)
 		}
 		call := func(p *transport.Pool, method string) error {
@@ -283,7 +283,7 @@ func TestSlots(t *testing.T) {
 func TestConnectsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64
-		p := transport.NewPool("x:1", "", transport.Options{
+		p := transport.NewPool("x:1", transport.Options{
 			Slots: transport.NewSlots(0, 0),
 			Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				n := now.Add(1)
@@ -310,7 +310,7 @@ func TestConnectsAtOnce(t *testing.T) {
 func TestPanickingDial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, clock, panics := &upstream{next: onceThen(resetting)}, newClock(), false
-		p := transport.NewPool("x:1", "", transport.Options{
+		p := transport.NewPool("x:1", transport.Options{
 			Now: clock.now,
 			Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 				if panics {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -21,6 +22,14 @@ type Options struct {
 	// Slots, if not nil, is what this pool shares with others: the process's
 	// connections, and its connects at once.
 	Slots *Slots
+	// Sign, if not nil, puts a proof of who calls into the head of each attempt, once
+	// all else of it is final: r has the URL with the prefix, the Host, the header
+	// without what is between hops, and the length (-1 if unknown). It may set fields
+	// of the header and nothing else, and has to come back once ctx ends. body may be
+	// nil, here, or still coming in. An error fails the attempt unsent: as
+	// Misconfigured if it is that, else as Unavailable. Within one attempt the
+	// request may go over two connections with the same proof.
+	Sign func(ctx context.Context, r *http.Request, body *lift.Body) error
 	// Log takes what no caller is told: panics that were contained. Default none.
 	Log *slog.Logger
 }
@@ -35,13 +44,14 @@ type Options struct {
 // closed unused. An idle pool costs nothing but net/http's two goroutines for
 // each open connection: what is too old is closed when the pool is next used.
 type Pool struct {
-	addr, host string
-	cfg        Config
-	now        func() lift.Instant
-	dialer     dialer
-	slots      *Slots
-	log        *slog.Logger
-	http       http.Transport
+	addr   string
+	cfg    Config
+	now    func() lift.Instant
+	dialer dialer
+	slots  *Slots
+	sign   signer
+	log    *slog.Logger
+	http   http.Transport
 
 	mu      sync.Mutex // never held while a conn or net/http is called
 	open    int        // connections that are open or being opened
@@ -50,16 +60,13 @@ type Pool struct {
 	closed  bool
 }
 
-// NewPool returns the pool of the endpoint at addr (host:port). host is the Host
-// header of what is sent to it, "" for addr. Nothing is opened yet.
-func NewPool(addr, host string, o Options) *Pool {
+// NewPool returns the pool of the endpoint at addr (host:port). Nothing is opened yet.
+func NewPool(addr string, o Options) *Pool {
 	p := &Pool{
-		addr: addr, host: host, cfg: o.Config.WithDefaults(),
-		now: o.Now, dialer: newDialer(addr, o), slots: o.Slots, log: o.Log,
+		addr: addr, cfg: o.Config.WithDefaults(),
+		now: o.Now, dialer: newDialer(addr, o), slots: o.Slots, sign: o.Sign, log: o.Log,
 	}
-	if p.host == "" {
-		p.host = addr
-	}
+	p.cfg.Host = cmp.Or(p.cfg.Host, addr)
 	if p.now == nil {
 		p.now = lift.Now
 	}

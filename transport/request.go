@@ -32,8 +32,9 @@ type outgoing struct {
 }
 
 // prepare checks a call and makes its request. What it lets pass is one request
-// on the wire and no more: nothing in it can end a line, a head or a body.
-func (r *request) prepare(c *lift.Call, addr string) error {
+// on the wire and no more: nothing in it can end a line, a head or a body. parsed:
+// somebody wants to read the URL, not only send it.
+func (r *request) prepare(c *lift.Call, addr, prefix string, parsed bool) error {
 	r.method = c.Method
 	if r.method == "" {
 		r.method = http.MethodGet
@@ -44,7 +45,7 @@ func (r *request) prepare(c *lift.Call, addr string) error {
 	if r.method == http.MethodConnect {
 		return errors.New("method CONNECT opens a tunnel, which Lift does not carry; call the service itself")
 	}
-	if err := r.target(c.Path, addr); err != nil {
+	if err := r.target(c.Path, addr, prefix, parsed); err != nil {
 		return err
 	}
 	if err := r.fields(c.Header); err != nil {
@@ -56,8 +57,8 @@ func (r *request) prepare(c *lift.Call, addr string) error {
 	return nil
 }
 
-// target takes path and query over as they are, byte for byte.
-func (r *request) target(path, addr string) error {
+// target takes path and query over as they are, byte for byte, behind the prefix.
+func (r *request) target(path, addr, prefix string, parsed bool) error {
 	if path == "" {
 		path = "/"
 	}
@@ -69,16 +70,18 @@ func (r *request) target(path, addr string) error {
 			return fmt.Errorf("path %q holds the byte %q; percent-encode it", clip(path), b)
 		}
 	}
-	r.url = url.URL{Scheme: "http", Host: addr, Opaque: path}
-	if strings.HasPrefix(path, "//") {
-		// As Opaque it would be written with the scheme in front.
-		u, err := url.ParseRequestURI("http://host" + path)
+	if path[0] == '/' {
+		path = prefix + path
+	}
+	r.url = url.URL{Opaque: path}
+	if parsed || strings.HasPrefix(path, "//") { // which as Opaque would be written with the scheme in front
+		u, err := url.ParseRequestURI(path)
 		if err != nil || u.RequestURI() != path {
 			return fmt.Errorf("path %q is not properly percent-encoded", clip(path))
 		}
-		u.Host = addr
 		r.url = *u
 	}
+	r.url.Scheme, r.url.Host = "http", addr
 	return nil
 }
 
@@ -135,7 +138,7 @@ func (r *request) announce(list string) {
 // outgoing makes one request to send. u is its upload if the body is live.
 func (r *request) outgoing(p *Pool) (o *outgoing, u *upload) {
 	o = &outgoing{Request: http.Request{
-		Method: r.method, URL: &r.url, Header: r.header, Host: p.host,
+		Method: r.method, URL: &r.url, Header: r.header, Host: p.cfg.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}}
 	switch {

@@ -57,7 +57,7 @@ func TestRequestOnTheWire(t *testing.T) {
 					_, _ = io.Copy(io.Discard, req.Body)
 					_, _ = io.WriteString(c, okAnswer)
 				}}
-				p := transport.NewPool("orders.test:80", test.host, transport.Options{Dial: up.dial})
+				p := transport.NewPool("orders.test:80", transport.Options{Config: transport.Config{Host: test.host}, Dial: up.dial})
 				resp, err := p.Call(test.call)
 				if err != nil {
 					t.Fatal(err)
@@ -98,7 +98,7 @@ func TestInvalidCalls(t *testing.T) {
 	for i := range tests {
 		test := &tests[i]
 		t.Run(test.name, func(t *testing.T) {
-			p := transport.NewPool("orders.test:80", "", transport.Options{})
+			p := transport.NewPool("orders.test:80", transport.Options{})
 			defer p.Close()
 			a := test.call.Attempt()
 			_, err := p.Call(&test.call)

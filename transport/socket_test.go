@@ -55,7 +55,7 @@ func TestDeadBeforeTheCall(t *testing.T) {
 				_ = c.Close()
 				closed <- struct{}{}
 			})
-			p := transport.NewPool(addr, "", transport.Options{})
+			p := transport.NewPool(addr, transport.Options{})
 			defer p.Close()
 			for i := range 300 {
 				c := &lift.Call{Method: "POST", Body: lift.BytesBody([]byte("x")), Deadline: time.Now().Add(10 * time.Second)}
@@ -77,7 +77,7 @@ func TestRefused(t *testing.T) {
 	}
 	addr := ln.Addr().String()
 	_ = ln.Close()
-	p := transport.NewPool(addr, "", transport.Options{})
+	p := transport.NewPool(addr, transport.Options{})
 	defer p.Close()
 	c := &lift.Call{Method: "POST"}
 	a := c.Attempt()
@@ -96,7 +96,7 @@ func TestEarlyAnswerThenReset(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nhello")
 		} // closed with the rest of the request unread: a reset
 	})
-	p := transport.NewPool(addr, "", transport.Options{})
+	p := transport.NewPool(addr, transport.Options{})
 	defer p.Close()
 	body := make([]byte, 8<<20)
 	lost := 0
@@ -139,7 +139,7 @@ func TestManyAtOnce(t *testing.T) {
 			}
 		}
 	})
-	p := transport.NewPool(addr, "", transport.Options{Config: transport.Config{MaxConnections: 4}, Slots: transport.NewSlots(3, 2)})
+	p := transport.NewPool(addr, transport.Options{Config: transport.Config{MaxConnections: 4}, Slots: transport.NewSlots(3, 2)})
 	var wg sync.WaitGroup
 	var failed int
 	for range 16 {

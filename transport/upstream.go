@@ -23,4 +23,4 @@ type Upstream interface {
 }
 
 // New returns the way to the endpoint at addr (host:port). Nothing is opened yet.
-func New(addr string, o Options) Upstream { return NewPool(addr, "", o) }
+func New(addr string, o Options) Upstream { return NewPool(addr, o) }

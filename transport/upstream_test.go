@@ -192,7 +192,7 @@ type bench struct {
 func newBench(t *testing.T, first peer, cfg transport.Config) *bench {
 	t.Helper()
 	b := &bench{up: &upstream{next: first}, clock: newClock()}
-	b.Pool = transport.NewPool("orders.test:80", "", transport.Options{Config: cfg, Now: b.clock.now, Dial: b.up.dial})
+	b.Pool = transport.NewPool("orders.test:80", transport.Options{Config: cfg, Now: b.clock.now, Dial: b.up.dial})
 	t.Cleanup(func() {
 		b.Close()
 		b.up.close()
