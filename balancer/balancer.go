@@ -128,7 +128,10 @@ func (b *Balancer) Pick(c *lift.Call) (*Node, Reason) {
 	now := b.now()
 	for {
 		n, gate, why, reason := b.pick(s, c, now)
-		if n == nil {
+		switch {
+		case n == nil && reason.Code == "":
+			continue // who was usable has been opened meanwhile; look again
+		case n == nil:
 			return nil, reason
 		}
 		if gate != 0 && !n.takeProbe(gate) {
@@ -143,6 +146,7 @@ func (b *Balancer) Pick(c *lift.Call) (*Node, Reason) {
 }
 
 // pick returns a node and, if it has to be probed, the gate to probe it through.
+// Without a node and without a reason, gates have changed while it looked.
 func (b *Balancer) pick(s *Set, c *lift.Call, now lift.Instant) (n *Node, gate int64, why string, r Reason) {
 	if len(c.Attempts) == 0 && b.outside.Load() == 0 {
 		n, why = b.choose.any(s)
@@ -159,7 +163,7 @@ func (b *Balancer) pick(s *Set, c *lift.Call, now lift.Instant) (n *Node, gate i
 		n, why = b.choose.among(s, func(n *Node) bool { return n.gate.Load() == 0 })
 		why += ", all were tried"
 	}
-	if n == nil {
+	if n == nil && v.closed == 0 {
 		return nil, 0, "", Reason{Code: lift.AllOpen, Endpoints: len(s.nodes), Next: time.Unix(0, v.next)}
 	}
 	return n, 0, why, r

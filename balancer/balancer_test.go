@@ -98,6 +98,44 @@ func TestRoundRobinSpreadsEvenly(t *testing.T) {
 	}
 }
 
+// While others pick too, nobody misses the only endpoint that is left.
+func TestTheLastUsableIsFoundByAll(t *testing.T) {
+	for _, strategy := range []balancer.Strategy{balancer.RoundRobin, balancer.LeastRequest} {
+		b, nodes := build(strategy, nil, three()...)
+		nodes[0].Suspend(time.Now().Add(time.Hour), "test")
+		nodes[2].Suspend(time.Now().Add(time.Hour), "test")
+		var work sync.WaitGroup
+		for range 8 {
+			work.Go(func() {
+				for range 2000 {
+					n, r := b.Pick(get())
+					if n != nodes[1] {
+						t.Errorf("strategy %s: picked %v: %+v", strategy, n, r)
+						return
+					}
+					n.Done()
+				}
+			})
+		}
+		work.Wait()
+	}
+}
+
+// Whoever stands behind an endpoint that is out does not get its share alone.
+func TestRoundRobinSharesWhatAnotherLeaves(t *testing.T) {
+	b, nodes := build(balancer.RoundRobin, nil, three()...)
+	nodes[0].Suspend(time.Now().Add(time.Hour), "test")
+	got := map[*balancer.Node]int{}
+	for range 100 {
+		n := pick(t, b, get())
+		got[n]++
+		n.Done()
+	}
+	if got[nodes[1]] != 50 || got[nodes[2]] != 50 {
+		t.Errorf("b got %d and c %d of 100", got[nodes[1]], got[nodes[2]])
+	}
+}
+
 func TestLeastRequestAvoidsTheBusy(t *testing.T) {
 	b, nodes := build(balancer.LeastRequest, nil, three()...)
 	busy := nodes[0]

@@ -86,10 +86,18 @@ func (r roundRobin) any(s *Set) (*Node, string) {
 	return s.nodes[s.order[r.cursor.Add(1)%uint64(len(s.order))]], roundRobinWhy
 }
 
+// among goes through the whole schedule from where the cursor stands: by the
+// cursor alone it would step past the only usable node when others step too. The
+// cursor skips who is not usable, so that whoever stands behind gets no more
+// than its share.
 func (r roundRobin) among(s *Set, usable func(*Node) bool) (*Node, string) {
-	for range s.order {
-		if n, why := r.any(s); usable(n) {
-			return n, why
+	start, n := r.cursor.Add(1), uint64(len(s.order))
+	for i := range n {
+		if node := s.nodes[s.order[(start+i)%n]]; usable(node) {
+			if i > 0 {
+				r.cursor.Add(i)
+			}
+			return node, roundRobinWhy
 		}
 	}
 	return nil, ""
