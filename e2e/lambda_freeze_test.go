@@ -29,9 +29,10 @@ type relayed struct {
 	relays    []*emulator.Relay
 }
 
-func startRelayed(t *testing.T, names ...string) relayed {
+// startRelayed starts an instance for each name; args are their flags.
+func startRelayed(t *testing.T, args []string, names ...string) relayed {
 	t.Helper()
-	r := relayed{instances: startUpstreams(t, names...)}
+	r := relayed{instances: startUpstreams(t, args, names...)}
 	for _, u := range r.instances {
 		relay, err := emulator.NewRelay(u.Addr)
 		if err != nil {
@@ -103,7 +104,7 @@ func TestFreeze(t *testing.T) {
 }
 
 func freezeMatrix(t *testing.T, fate emulator.Mode, lead time.Duration, plain *tallied) {
-	up := startRelayed(t, "A", "B")
+	up := startRelayed(t, nil, "A", "B")
 	e := startLambda(t, ordersAt(up.addrs(), "timeout: 10s", "attempt_timeout: "+freezeAttempt.String()), func(s *setUp) {
 		s.Relays, s.FunctionLead = up.relays, lead
 	})
@@ -162,7 +163,7 @@ func freezeCalls(up relayed, path string) order.Order {
 func TestFreezeWithBlindTrust(t *testing.T) {
 	t.Parallel()
 	const attempt = 500 * time.Millisecond
-	up := startRelayed(t, "A", "B")
+	up := startRelayed(t, nil, "A", "B")
 	e := startLambda(t, ordersAt(up.addrs(), "timeout: 5s", "attempt_timeout: "+attempt.String(), "connections: {safe_idle: 1h, max_idle: 1h}"),
 		func(s *setUp) { s.Relays = up.relays })
 	o := many(4, 4)
@@ -196,7 +197,7 @@ func TestFreezeInFlight(t *testing.T) {
 		for _, fate := range []emulator.Mode{emulator.Silent, emulator.Deliver} {
 			t.Run(fmt.Sprintf("%s/stands %v", fate, stands), func(t *testing.T) {
 				t.Parallel()
-				up := startRelayed(t, "A", "B")
+				up := startRelayed(t, nil, "A", "B")
 				e := startLambda(t, ordersAt(up.addrs(), "timeout: 3s", "attempt_timeout: 1500ms", "breaker: {consecutive: 1}"),
 					func(s *setUp) { s.Relays = up.relays })
 				e.works()
@@ -251,7 +252,7 @@ func (r relayed) seen() (n int) {
 // Many short invocations, each frozen after: as most functions live.
 func TestFreezeAfterEachInvocation(t *testing.T) {
 	t.Parallel()
-	up := startRelayed(t, "A", "B")
+	up := startRelayed(t, nil, "A", "B")
 	e := startLambda(t, ordersAt(up.addrs()), func(s *setUp) {
 		s.Relays, s.FreezeWhenIdle = up.relays, true
 		s.Extensions = filepath.Dir(bin.Extension) // as it ships; only the network knows of a gap

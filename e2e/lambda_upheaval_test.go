@@ -30,7 +30,7 @@ func TestLambdaUpheavals(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			trio := startUpstreams(t, "A", "B", "C")
+			trio := startUpstreams(t, nil, "A", "B", "C")
 			e := startLambda(t, ordersAt(addrsOf(trio), upheavalLimits...), nil)
 			sick := trio[0]
 			e.flow("every instance serves", func(served map[string]int) bool { return len(served) == len(trio) })
@@ -75,7 +75,7 @@ func (e *environment) flow(what string, until func(served map[string]int) bool) 
 // instances are back, so is the traffic.
 func TestLambdaAllDown(t *testing.T) {
 	t.Parallel()
-	trio := startUpstreams(t, "A", "B", "C")
+	trio := startUpstreams(t, nil, "A", "B", "C")
 	e := startLambda(t, ordersAt(addrsOf(trio), upheavalLimits...), nil)
 	e.works()
 	for _, u := range trio {
@@ -114,7 +114,7 @@ func TestLambdaAllDown(t *testing.T) {
 // call shows every attempt, and a POST is sent once.
 func TestLambdaPostIsSentOnce(t *testing.T) {
 	t.Parallel()
-	pair := startUpstreams(t, "A", "B")
+	pair := startUpstreams(t, nil, "A", "B")
 	e := startLambda(t, ordersAt(addrsOf(pair), "timeout: 2s", "attempt_timeout: 300ms"), nil)
 	for _, u := range pair {
 		u.Delay(time.Second)

@@ -67,7 +67,7 @@ type trio []*upstream
 
 func startTrio(t *testing.T) trio {
 	t.Helper()
-	return startUpstreams(t, "A", "B", "C")
+	return startUpstreams(t, nil, "A", "B", "C")
 }
 
 func (tr trio) addrs() (all []string) {

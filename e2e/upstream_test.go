@@ -23,13 +23,14 @@ import (
 // hung and told to misbehave. It is told by its standard input and ends with
 // that, so that none outlives the tests. It keeps its address when it comes back.
 //
-// Its answers are JSON: {"instance":"A","method":"GET","body":"..."}. A path's
+// Its answers are JSON: {"instance":"A","method":"GET","body":"...", ...}. A path's
 // query can ask for more: ?sleep=200ms waits first, ?size=N answers N bytes
 // instead, ?status=N answers with that status.
 type upstream struct {
 	t    *testing.T
 	Name string
 	Addr string // host:port; the host is a loopback address of its own
+	args []string
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -37,10 +38,11 @@ type upstream struct {
 	reply *bufio.Reader
 }
 
-// startUpstream starts an instance that answers already when this returns.
-func startUpstream(t *testing.T, name string) *upstream {
+// startUpstream starts an instance that answers already when this returns. args
+// are more flags of the program: what it speaks, if not HTTP/1.1.
+func startUpstream(t *testing.T, name string, args ...string) *upstream {
 	t.Helper()
-	u := &upstream{t: t, Name: name, Addr: ownAddr(t)}
+	u := &upstream{t: t, Name: name, Addr: ownAddr(t), args: args}
 	t.Cleanup(u.stop)
 	u.Start()
 	return u
@@ -68,7 +70,7 @@ func (u *upstream) Start() {
 	u.stop()
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	cmd := exec.Command(bin.Upstream, "-name", u.Name, "-listen", u.Addr)
+	cmd := exec.Command(bin.Upstream, append([]string{"-name", u.Name, "-listen", u.Addr}, u.args...)...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
@@ -128,6 +130,13 @@ func (u *upstream) Misbehave(how string) { u.order("misbehave " + how) }
 // timeout does, and returns how many there were.
 func (u *upstream) CloseIdle() int { return u.number("close-idle") }
 
+// Retire has the process take new connections by a server of its own and tell
+// all peers of the old one to go (GOAWAY, Connection: close), as a restart does.
+func (u *upstream) Retire() { u.order("retire") }
+
+// Opened is how many connections have come since the last start.
+func (u *upstream) Opened() int { return u.number("opened") }
+
 // Seen is how many requests with this method have come since the last start.
 func (u *upstream) Seen(method string) int { return u.number("seen " + method) }
 
@@ -174,12 +183,12 @@ func (u *upstream) stop() {
 	u.cmd = nil
 }
 
-// startUpstreams starts one instance for each name.
-func startUpstreams(t *testing.T, names ...string) []*upstream {
+// startUpstreams starts one instance for each name; args are their flags.
+func startUpstreams(t *testing.T, args []string, names ...string) []*upstream {
 	t.Helper()
 	all := make([]*upstream, len(names))
 	for i, name := range names {
-		all[i] = startUpstream(t, name)
+		all[i] = startUpstream(t, name, args...)
 	}
 	return all
 }

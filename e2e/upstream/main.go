@@ -1,11 +1,11 @@
-// Command upstream is an instance of a service for the end-to-end tests. Lines
-// on its standard input tell it how to behave, each is answered by one line, and
-// it ends when the input does.
+// Command upstream is an instance of a service for the end-to-end tests. It
+// speaks what its flags say: HTTP/1.1, HTTP/2 or gRPC, in clear text or over
+// TLS. Lines on its standard input tell it how to behave, each is answered by one
+// line, and it ends when the input does.
 package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -21,24 +21,28 @@ import (
 )
 
 func main() {
+	var s speech
 	name := flag.String("name", "A", "what the instance calls itself")
 	listen := flag.String("listen", "127.0.0.1:0", "where it serves")
+	flag.StringVar(&s.protocols, "protocols", "http1", "what it speaks, with commas: http1, h2, h2c; or grpc alone")
+	flag.StringVar(&s.cert, "cert", "", "PEM file of certificate and key; with it, it speaks TLS")
+	flag.StringVar(&s.clientCA, "client-ca", "", "PEM file of the authority that clients' certificates must be from")
+	flag.IntVar(&s.streams, "streams", 0, "most streams of one HTTP/2 connection at a time; 0 is the library's own")
 	flag.Parse()
-	if err := run(*name, *listen, os.Stdin, os.Stdout); err != nil {
+	if err := run(*name, *listen, s, os.Stdin, os.Stdout); err != nil {
 		log.Fatalf("upstream %s: %v", *name, err)
 	}
 }
 
-func run(name, listen string, in io.Reader, out io.Writer) error {
+func run(name, listen string, s speech, in io.Reader, out io.Writer) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
-	i := &instance{name: name, status: http.StatusOK, idle: map[net.Conn]bool{}, seen: map[string]int{}}
-	failed := make(chan error, 1)
-	go func() {
-		failed <- (&http.Server{Handler: i, ConnState: i.note, ReadHeaderTimeout: time.Hour}).Serve(l)
-	}()
+	i := &instance{name: name, status: http.StatusOK, gate: newGate(l), idle: map[string]bool{}, seen: map[string]int{}, speech: s}
+	if err := i.serve(); err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintln(out, "listening"); err != nil {
 		return err
 	}
@@ -51,34 +55,32 @@ func run(name, listen string, in io.Reader, out io.Writer) error {
 		if _, err := fmt.Fprintln(out, answer); err != nil {
 			return err
 		}
-		select {
-		case err := <-failed:
-			return err
-		default:
-		}
 	}
 	return orders.Err()
 }
 
 type instance struct {
-	name string
+	name   string
+	speech speech
+	gate   *gate
+	server server // the one that takes new connections
 
 	mu     sync.Mutex
 	status int
 	delay  time.Duration
 	wrong  string
-	idle   map[net.Conn]bool
+	idle   map[string]bool // connections that wait for a request, by the peer's address
 	seen   map[string]int
 }
 
 // obey does what a line says and returns the answer to it.
 func (i *instance) obey(words []string) (answer string, err error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	arg := ""
 	if len(words) > 1 {
 		arg = words[1]
 	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	switch strings.Join(words[:min(len(words), 1)], "") {
 	case "status":
 		i.status, err = strconv.Atoi(arg)
@@ -88,92 +90,40 @@ func (i *instance) obey(words []string) (answer string, err error) {
 		i.wrong = arg
 	case "seen":
 		return strconv.Itoa(i.seen[arg]), nil
+	case "opened":
+		return strconv.Itoa(i.gate.taken()), nil
 	case "close-idle":
 		n := len(i.idle)
-		for c := range i.idle {
-			err = errors.Join(err, c.Close())
-			delete(i.idle, c)
+		for peer := range i.idle {
+			err = errors.Join(err, i.gate.hangUp(peer))
+			delete(i.idle, peer)
 		}
 		return strconv.Itoa(n), err
+	case "retire":
+		old := i.server
+		err = i.serve()
+		go old.retire()
 	default:
 		err = fmt.Errorf("an unknown order: %q", words)
 	}
 	return "ok", err
 }
 
-func (i *instance) note(c net.Conn, s http.ConnState) {
+// setIdle notes whether a connection waits for a request.
+func (i *instance) setIdle(peer string, idle bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if s == http.StateIdle {
-		i.idle[c] = true
+	if idle {
+		i.idle[peer] = true
 		return
 	}
-	delete(i.idle, c)
+	delete(i.idle, peer)
 }
 
-// ServeHTTP implements http.Handler.
-func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// manners are how a request is to be answered.
+func (i *instance) manners(method string) (status int, delay time.Duration, wrong string) {
 	i.mu.Lock()
-	i.seen[r.Method]++
-	status, delay, wrong := i.status, i.delay, i.wrong
-	i.mu.Unlock()
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return // the caller has gone
-	}
-	asked := r.URL.Query()
-	if d, err := time.ParseDuration(asked.Get("sleep")); err == nil {
-		delay = d
-	}
-	if n, err := strconv.Atoi(asked.Get("status")); err == nil {
-		status = n
-	}
-	time.Sleep(delay)
-	if wrong != "" {
-		misbehave(w, wrong)
-		return
-	}
-	if n, err := strconv.Atoi(asked.Get("size")); err == nil {
-		w.Header().Set("Content-Length", strconv.Itoa(n))
-		w.WriteHeader(status)
-		_, _ = io.CopyN(w, endless{}, int64(n)) // the caller may have gone
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	content, err := json.Marshal(map[string]string{"instance": i.name, "method": r.Method, "body": string(body)})
-	if err == nil {
-		_, _ = w.Write(content) // likewise
-	}
-}
-
-// misbehave answers wrongly and hangs up.
-func misbehave(w http.ResponseWriter, how string) {
-	conn, buffered, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	switch how {
-	case "garbage":
-		_, _ = buffered.WriteString("\x16\x03\x01 this is no HTTP at all\r\n\r\n")
-	case "half":
-		_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf of it")
-	case "endless":
-		_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\n")
-		for err == nil {
-			_, err = buffered.WriteString("X-More: " + strings.Repeat("x", 1000) + "\r\n")
-		}
-	}
-	_ = buffered.Flush()
-}
-
-// endless is a body without an end.
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	return len(p), nil
+	defer i.mu.Unlock()
+	i.seen[method]++
+	return i.status, i.delay, i.wrong
 }
