@@ -27,7 +27,8 @@ func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
 	if a == nil {
 		a = c.Attempt()
 	}
-	x := &exchange{pool: p, began: p.now()}
+	x := &exchange{pool: p}
+	x.bounds = bounds{way: &p.way, began: p.now(), cuts: x}
 	if err := x.prepare(c, p.addr, p.cfg.PathPrefix, p.sign != nil); err != nil {
 		return nil, x.fail(c, a, &failure{code: lift.InvalidCall, err: err})
 	}
@@ -37,7 +38,7 @@ func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
 		f = x.start(c, a)
 	}
 	if f == nil && p.sign != nil {
-		f = x.signed()
+		f = x.signed(&x.request)
 	}
 	if f == nil {
 		var got answer

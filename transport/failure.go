@@ -95,14 +95,6 @@ func plain(err error) string {
 	return s
 }
 
-// cutFailure is the failure of an exchange that was cut, nil if it was not.
-func (x *exchange) cutFailure() *failure {
-	x.mu.Lock()
-	why, cancelErr := x.cause, x.cancelErr
-	x.mu.Unlock()
-	return cutBy(why, cancelErr)
-}
-
 func cutBy(why cause, cancelErr error) *failure {
 	switch why {
 	case timedOut:
@@ -125,8 +117,13 @@ func (x *exchange) fail(c *lift.Call, a *lift.Attempt, f *failure) *lift.Error {
 	if a.Reached == lift.NotReached && x.maySee() {
 		a.Reached = lift.MayHaveActed
 	}
-	e := lift.Errorf(c, f.code, "%s: %w", x.pool.addr, f.err)
-	e.Endpoint = x.pool.addr
+	return x.failed(c, a, f)
+}
+
+// failed is the error that an attempt ends with.
+func (w *way) failed(c *lift.Call, a *lift.Attempt, f *failure) *lift.Error {
+	e := lift.Errorf(c, f.code, "%s: %w", w.addr, f.err)
+	e.Endpoint = w.addr
 	a.Err = e
 	return e
 }

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -44,14 +43,8 @@ type Options struct {
 // closed unused. An idle pool costs nothing but net/http's two goroutines for
 // each open connection: what is too old is closed when the pool is next used.
 type Pool struct {
-	addr   string
-	cfg    Config
-	now    func() lift.Instant
-	dialer dialer
-	slots  *Slots
-	sign   signer
-	log    *slog.Logger
-	http   http.Transport
+	way
+	http http.Transport
 
 	mu      sync.Mutex // never held while a conn or net/http is called
 	open    int        // connections that are open or being opened
@@ -62,17 +55,7 @@ type Pool struct {
 
 // NewPool returns the pool of the endpoint at addr (host:port). Nothing is opened yet.
 func NewPool(addr string, o Options) *Pool {
-	p := &Pool{
-		addr: addr, cfg: o.Config.WithDefaults(),
-		now: o.Now, dialer: newDialer(addr, o), slots: o.Slots, sign: o.Sign, log: o.Log,
-	}
-	p.cfg.Host = cmp.Or(p.cfg.Host, addr)
-	if p.now == nil {
-		p.now = lift.Now
-	}
-	if p.log == nil {
-		p.log = slog.New(slog.DiscardHandler)
-	}
+	p := &Pool{way: newWay(addr, o)}
 	var only http.Protocols
 	only.SetHTTP1(true)
 	p.http.Protocols = &only
@@ -159,16 +142,4 @@ func (p *Pool) Close() {
 		c.close()
 	}
 	p.slots.leave(p)
-}
-
-// contain is deferred in every goroutine that the pool starts. report, if not
-// nil, is told of a panic as an error.
-func (p *Pool) contain(doing string, report func(error)) {
-	if v := recover(); v != nil { //nolint:revive // contain is what is deferred
-		err := panicError(doing, v)
-		p.log.Error("contained a panic", "endpoint", p.addr, "error", err)
-		if report != nil {
-			report(err)
-		}
-	}
 }

@@ -30,18 +30,18 @@ func (s signer) head(ctx context.Context, r *http.Request, body *lift.Body) (f *
 	}
 }
 
-// signed has the exchange's request signed, within its limits.
-func (x *exchange) signed() *failure {
-	u := x.url // the signer's own
-	r := &http.Request{
-		Method: x.method, URL: &u, Header: x.header, Host: x.pool.cfg.Host, ContentLength: x.body.Size(),
+// signed has a request signed, within the attempt's bounds.
+func (b *bounds) signed(r *request) *failure {
+	u := r.url // the signer's own
+	head := &http.Request{
+		Method: r.method, URL: &u, Header: r.header, Host: b.cfg.Host, ContentLength: r.body.Size(),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	f := x.pool.sign.head(x, r, x.body)
+	f := b.sign.head(b, head, r.body)
 	if f == nil {
 		return nil
 	}
-	if cut := x.cutFailure(); cut != nil {
+	if cut := b.cutFailure(); cut != nil {
 		return cut
 	}
 	return f

@@ -25,7 +25,15 @@ type Slots struct {
 	waiting     atomic.Int64
 
 	mu    sync.Mutex
-	pools []*Pool
+	pools []sharer
+}
+
+// sharer is a pool that gives up what it does not need.
+type sharer interface {
+	// longestIdle is since when its oldest idle connection is idle.
+	longestIdle() (since lift.Instant, ok bool)
+	// shed closes that one, if there is one.
+	shed() bool
 }
 
 // NewSlots returns the slots for so many connections and connects at once; 0 is
@@ -99,7 +107,7 @@ func (s *Slots) shed() bool {
 	s.mu.Lock()
 	pools := slices.Clone(s.pools)
 	s.mu.Unlock()
-	var victim *Pool
+	var victim sharer
 	var oldest lift.Instant
 	for _, p := range pools {
 		if since, ok := p.longestIdle(); ok && (victim == nil || since.Mono < oldest.Mono) {
@@ -109,7 +117,7 @@ func (s *Slots) shed() bool {
 	return victim != nil && victim.shed()
 }
 
-func (s *Slots) join(p *Pool) {
+func (s *Slots) join(p sharer) {
 	if s == nil {
 		return
 	}
@@ -118,7 +126,7 @@ func (s *Slots) join(p *Pool) {
 	s.pools = append(s.pools, p)
 }
 
-func (s *Slots) leave(p *Pool) {
+func (s *Slots) leave(p sharer) {
 	if s == nil {
 		return
 	}

@@ -1,0 +1,46 @@
+package transport
+
+import (
+	"cmp"
+	"log/slog"
+
+	"github.com/liftmesh/lift"
+)
+
+// way is what the ways to an endpoint have in common, whatever is spoken on them.
+type way struct {
+	addr   string
+	cfg    Config
+	now    func() lift.Instant
+	dialer dialer
+	slots  *Slots
+	sign   signer
+	log    *slog.Logger
+}
+
+func newWay(addr string, o Options) way {
+	w := way{
+		addr: addr, cfg: o.Config.WithDefaults(),
+		now: o.Now, dialer: newDialer(addr, o), slots: o.Slots, sign: o.Sign, log: o.Log,
+	}
+	w.cfg.Host = cmp.Or(w.cfg.Host, addr)
+	if w.now == nil {
+		w.now = lift.Now
+	}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	return w
+}
+
+// contain is deferred in every goroutine that is started here. report, if not
+// nil, is told of a panic as an error.
+func (w *way) contain(doing string, report func(error)) {
+	if v := recover(); v != nil { //nolint:revive // contain is what is deferred
+		err := panicError(doing, v)
+		w.log.Error("contained a panic", "endpoint", w.addr, "error", err)
+		if report != nil {
+			report(err)
+		}
+	}
+}
