@@ -41,6 +41,7 @@ type Node struct {
 	// node is open, or the negative of that while a probe is out.
 	gate     atomic.Int64
 	inFlight atomic.Int64
+	why      atomic.Pointer[string] // of the last Suspend
 	next     lift.Caller
 	notify   func(Change)
 	// outside counts the nodes of a balancer that are not closed.
@@ -85,10 +86,20 @@ func (n *Node) Suspend(until time.Time, why string) {
 			if g == 0 {
 				n.outside.Add(1)
 			}
+			n.why.Store(&why)
 			n.tell(stateOf(g), Open, why, until)
 			return
 		}
 	}
+}
+
+// Why returns what the last Suspend said, "" if there was none. It says nothing of
+// a node that is closed.
+func (n *Node) Why() string {
+	if why := n.why.Load(); why != nil {
+		return *why
+	}
+	return ""
 }
 
 // Resume makes the node usable again.

@@ -188,7 +188,7 @@ type service struct {
 
 // config fills the struct. whole, if not nil, is what breaks everything.
 func (s *service) config(table []setting[mesh.ServiceConfig], whole error) mesh.ServiceConfig {
-	c := mesh.ServiceConfig{Name: s.name, Broken: s.broken, Registry: s.registry()}
+	c := mesh.ServiceConfig{Name: s.name, From: s.values["from"].text, Broken: s.broken, Registry: s.registry()}
 	if whole != nil {
 		c.Broken = whole
 	}

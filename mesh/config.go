@@ -17,6 +17,8 @@ import (
 type ServiceConfig struct {
 	// Name is what callers call the service.
 	Name string
+	// From says where Registry learns its endpoints (static, dns, ...), for people.
+	From string
 	// Broken, if not nil, is what is wrong with this service's configuration.
 	// Its calls fail with it; other services are not touched.
 	Broken error

@@ -105,6 +105,16 @@ func (b *Breaker) count(a *lift.Attempt, bad bool) {
 	}
 }
 
+// Streak returns how many of the last attempts failed in a row.
+func (b *Breaker) Streak() int {
+	if !b.suspect.Load() {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.streak
+}
+
 // feed gives gobreaker one result, whole: allowed and done in one go.
 func (b *Breaker) feed(bad bool) {
 	done, err := b.state.Allow()

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/registry/static"
 	"github.com/liftmesh/lift/sdk"
 )
 
@@ -240,4 +242,26 @@ func ExampleClient_Invocation() {
 	}
 	fmt.Println(handle(context.Background(), "25688f29", "Root=1-5f35ae12-0c0fec141ab77a00bc047aa2"))
 	// Output: <nil>
+}
+
+func ExampleClient_Services() {
+	engine := mesh.New(mesh.Options{Services: []mesh.ServiceConfig{{
+		Name: "orders", From: "static", Registry: static.New([]lift.Endpoint{{Addr: "10.0.1.7:8080"}, {Addr: "10.0.1.8:8080"}}),
+	}}})
+	defer engine.Close()
+	engine.Warm(context.Background()) // waits for the first sets
+	client := sdk.New(engine)
+
+	services, err := client.Services(context.Background(), "orders") // without names: all
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range services {
+		for _, e := range s.Endpoints {
+			fmt.Println(s.Name, s.From, e.Addr, e.State, e.Why, e.InFlight)
+		}
+	}
+	// Output:
+	// orders static 10.0.1.7:8080 closed  0
+	// orders static 10.0.1.8:8080 closed  0
 }

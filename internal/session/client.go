@@ -67,7 +67,7 @@ func (cl *Client) Call(c *lift.Call) (*lift.Response, error) {
 		sl = cl.slots[int(cl.turn.Add(1))%len(cl.slots)]
 	}
 	for try := 1; ; try++ {
-		s, err := sl.session(k)
+		s, err := sl.session(k.settled, k.failure)
 		if err == nil {
 			err = k.run(s)
 		}

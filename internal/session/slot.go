@@ -32,9 +32,9 @@ type slot struct {
 	next     time.Time     // wall time before which there is no new search
 }
 
-// session returns a session for k, and opens one if there is none. It waits no
-// longer than k does.
-func (sl *slot) session(k *call) (*session, error) {
+// session returns a session, and opens one if there is none. It waits no longer
+// than until over is closed; why then says the error.
+func (sl *slot) session(over <-chan struct{}, why func() error) (*session, error) {
 	for i := 0; ; i++ {
 		sl.mu.Lock()
 		if sl.cur != nil && sl.cur.usable() {
@@ -60,8 +60,8 @@ func (sl *slot) session(k *call) (*session, error) {
 		sl.mu.Unlock()
 		select {
 		case <-search:
-		case <-k.settled:
-			return nil, k.failure()
+		case <-over:
+			return nil, why()
 		}
 	}
 }

@@ -25,9 +25,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Lift_Call_FullMethodName    = "/lift.v1.Lift/Call"
-	Lift_Session_FullMethodName = "/lift.v1.Lift/Session"
-	Lift_Fetch_FullMethodName   = "/lift.v1.Lift/Fetch"
+	Lift_Call_FullMethodName     = "/lift.v1.Lift/Call"
+	Lift_Session_FullMethodName  = "/lift.v1.Lift/Session"
+	Lift_Fetch_FullMethodName    = "/lift.v1.Lift/Fetch"
+	Lift_Services_FullMethodName = "/lift.v1.Lift/Services"
 )
 
 // LiftClient is the client API for Lift service.
@@ -50,6 +51,10 @@ type LiftClient interface {
 	// that it flows at its reader's pace and costs the session nothing. A ticket
 	// is good once.
 	Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FetchResponse], error)
+	// Services tells what is known of the services that can be called: who serves
+	// them, how old that knowledge is, and which endpoints are out and why. A name
+	// that is not configured ends it with NOT_FOUND.
+	Services(ctx context.Context, in *ServicesRequest, opts ...grpc.CallOption) (*ServicesResponse, error)
 }
 
 type liftClient struct {
@@ -102,6 +107,16 @@ func (c *liftClient) Fetch(ctx context.Context, in *FetchRequest, opts ...grpc.C
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Lift_FetchClient = grpc.ServerStreamingClient[FetchResponse]
 
+func (c *liftClient) Services(ctx context.Context, in *ServicesRequest, opts ...grpc.CallOption) (*ServicesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ServicesResponse)
+	err := c.cc.Invoke(ctx, Lift_Services_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LiftServer is the server API for Lift service.
 // All implementations must embed UnimplementedLiftServer
 // for forward compatibility.
@@ -122,6 +137,10 @@ type LiftServer interface {
 	// that it flows at its reader's pace and costs the session nothing. A ticket
 	// is good once.
 	Fetch(*FetchRequest, grpc.ServerStreamingServer[FetchResponse]) error
+	// Services tells what is known of the services that can be called: who serves
+	// them, how old that knowledge is, and which endpoints are out and why. A name
+	// that is not configured ends it with NOT_FOUND.
+	Services(context.Context, *ServicesRequest) (*ServicesResponse, error)
 	mustEmbedUnimplementedLiftServer()
 }
 
@@ -140,6 +159,9 @@ func (UnimplementedLiftServer) Session(grpc.BidiStreamingServer[ClientFrames, Se
 }
 func (UnimplementedLiftServer) Fetch(*FetchRequest, grpc.ServerStreamingServer[FetchResponse]) error {
 	return status.Error(codes.Unimplemented, "method Fetch not implemented")
+}
+func (UnimplementedLiftServer) Services(context.Context, *ServicesRequest) (*ServicesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Services not implemented")
 }
 func (UnimplementedLiftServer) mustEmbedUnimplementedLiftServer() {}
 func (UnimplementedLiftServer) testEmbeddedByValue()              {}
@@ -198,6 +220,24 @@ func _Lift_Fetch_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Lift_FetchServer = grpc.ServerStreamingServer[FetchResponse]
 
+func _Lift_Services_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ServicesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LiftServer).Services(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Lift_Services_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LiftServer).Services(ctx, req.(*ServicesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Lift_ServiceDesc is the grpc.ServiceDesc for Lift service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -208,6 +248,10 @@ var Lift_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Call",
 			Handler:    _Lift_Call_Handler,
+		},
+		{
+			MethodName: "Services",
+			Handler:    _Lift_Services_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

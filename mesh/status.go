@@ -1,0 +1,77 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/balancer"
+)
+
+var _ lift.Teller = (*Mesh)(nil)
+
+// Services implements [lift.Teller]. It asks nobody, so ctx does not matter.
+func (m *Mesh) Services(_ context.Context, names ...string) ([]lift.ServiceStatus, error) {
+	if m.broken != nil {
+		return nil, &lift.Error{Code: lift.Misconfigured, Err: m.broken}
+	}
+	if len(names) == 0 {
+		names = m.Names()
+	}
+	all := make([]lift.ServiceStatus, 0, len(names))
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		s := m.Service(name)
+		if s == nil {
+			return nil, m.unknown(&lift.Call{Service: name})
+		}
+		all = append(all, s.Snapshot())
+	}
+	return all, nil
+}
+
+// Snapshot returns what is known of the service now. Each endpoint is seen whole,
+// but while calls run no two of them at quite the same moment.
+func (s *Service) Snapshot() lift.ServiceStatus {
+	st := lift.ServiceStatus{Name: s.cfg.Name, From: s.cfg.From, At: s.o.Now().Wall}
+	if s.cfg.Broken != nil {
+		st.Broken = s.cfg.Broken.Error()
+		return st
+	}
+	s.mu.Lock()
+	st.Told = s.told.Wall
+	if s.watchErr != nil {
+		st.Error = s.watchErr.Error()
+	}
+	s.mu.Unlock()
+	if st.Told.IsZero() {
+		return st
+	}
+	members := s.current()
+	st.Endpoints = make([]lift.EndpointStatus, 0, len(members))
+	for _, m := range members {
+		st.Endpoints = append(st.Endpoints, m.snapshot())
+	}
+	slices.SortFunc(st.Endpoints, func(a, b lift.EndpointStatus) int { return cmp.Compare(a.Key(), b.Key()) })
+	return st
+}
+
+func (m *member) snapshot() lift.EndpointStatus {
+	state, until := m.node.State()
+	conns := m.upstream().Stats()
+	e := lift.EndpointStatus{
+		Endpoint: m.node.Endpoint(),
+		State:    state.String(),
+		Until:    until,
+		InFlight: int(m.node.InFlight()),
+		Failures: m.breaker.Streak(),
+		Usual:    time.Duration(m.usual.Load()),
+		Open:     conns.Open,
+		Idle:     conns.Idle,
+	}
+	if state != balancer.Closed {
+		e.Why = m.node.Why()
+	}
+	return e
+}

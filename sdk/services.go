@@ -1,0 +1,23 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liftmesh/lift"
+)
+
+// Services returns what the mesh knows of the services of these names, of all
+// without names, sorted: who serves them, how old that knowledge is, which
+// endpoints are out and why. A sidecar that does not answer is waited for until
+// ctx's deadline, 5 s without one.
+//
+// Its errors are [*lift.Error]: [lift.UnknownService] for a name that is not
+// configured.
+func (c *Client) Services(ctx context.Context, names ...string) ([]lift.ServiceStatus, error) {
+	teller, ok := c.caller.(lift.Teller)
+	if !ok {
+		return nil, &lift.Error{Code: lift.Misconfigured, Err: errors.New("what takes this client's calls cannot tell of services; the mesh and a session to a sidecar can")}
+	}
+	return teller.Services(ctx, names...)
+}
