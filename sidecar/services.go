@@ -14,7 +14,11 @@ import (
 // Services implements the question of what is known. It is answered while the
 // sidecar drains, too.
 func (d *door) Services(ctx context.Context, req *liftv1.ServicesRequest) (out *liftv1.ServicesResponse, err error) {
-	defer d.containRPC("Services", &err)
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = nil, d.rpcPanicked("Services", p)
+		}
+	}()
 	teller, ok := d.cfg.Caller.(lift.Teller)
 	if !ok {
 		return nil, wire.Status(&lift.Error{Code: lift.Internal, Err: errors.New("what takes the calls here cannot tell of services")}, "", d.cfg.Now())
@@ -26,12 +30,8 @@ func (d *door) Services(ctx context.Context, req *liftv1.ServicesRequest) (out *
 	return &liftv1.ServicesResponse{Services: wire.Services(all)}, nil
 }
 
-// containRPC is deferred in an RPC that is no call: a panic is an error of this one.
-func (d *door) containRPC(name string, err *error) {
-	p := recover() //nolint:revive // containRPC is what is deferred
-	if p == nil {
-		return
-	}
+// rpcPanicked logs a panic in an RPC that is no call, and returns what it ends with.
+func (d *door) rpcPanicked(name string, p any) error {
 	d.cfg.Log.Error("an RPC panicked; it alone fails", "rpc", name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-	*err = wire.Status(&lift.Error{Code: lift.Internal, Err: fmt.Errorf("%s panicked inside the sidecar, which lives on; this is a bug in Lift: %v", name, p)}, "", d.cfg.Now())
+	return wire.Status(&lift.Error{Code: lift.Internal, Err: fmt.Errorf("%s panicked inside the sidecar, which lives on; this is a bug in Lift: %v", name, p)}, "", d.cfg.Now())
 }

@@ -42,7 +42,7 @@ func FuzzServices(f *testing.F) {
 	f.Add("orders", "a:1", "tag", int64(5))
 	f.Add("\xff", "\x00\xfe", "\xc3\x28", int64(-1<<62))
 	f.Fuzz(func(t *testing.T, name, addr, tag string, n int64) {
-		in := []lift.ServiceStatus{{Name: name, Broken: tag, Told: time.Unix(n, 0), Endpoints: []lift.EndpointStatus{{
+		in := []lift.ServiceStatus{{Name: name, Broken: tag, Told: time.Unix(n, 1), Endpoints: []lift.EndpointStatus{{
 			Endpoint: lift.Endpoint{Addr: addr, Tags: []string{tag}, Weight: int(n)}, Why: name, Until: time.Unix(0, n), InFlight: int(n), Open: int(n),
 		}}}}
 		message, err := proto.Marshal(&liftv1.ServicesResponse{Services: wire.Services(in)})
