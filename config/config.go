@@ -36,11 +36,21 @@ type Config struct {
 	// InitWait is how long, in Lambda's init phase, first sets and warm
 	// connections may hold the function's start.
 	InitWait time.Duration
+	// Drain is how a standalone sidecar ends.
+	Drain Drain
 	// Services in the order of the file.
 	Services []mesh.ServiceConfig
 
 	globals  layer
 	services []*service
+}
+
+// Drain says how long the end of a standalone sidecar may take.
+type Drain struct {
+	// Max is how long calls may go on after the signal to end, in all.
+	Max time.Duration
+	// Quiet is how long no call may have run for the clients to count as done.
+	Quiet time.Duration
 }
 
 // Log says what is logged, and how.

@@ -75,5 +75,8 @@ func ExampleConfig_Print() {
 	//   buffered: 32MiB  # default
 	// lambda:
 	//   init_wait: 500ms  # default
+	// drain:
+	//   max: 25s  # default
+	//   quiet: 2s  # default
 	// services: {}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,11 @@ import (
 
 // globalSettings is the table of what stands at the top of the file.
 func globalSettings() []setting[Config] {
+	return slices.Concat(processSettings(), standaloneSettings())
+}
+
+// processSettings are the sidecar's own ways in, its log and its limits.
+func processSettings() []setting[Config] {
 	return []setting[Config]{
 		{rule{
 			path: "socket", kind: text, preset: "/tmp/lift/lift.sock", check: socketPath, variable: "LIFT_SOCKET",

@@ -82,41 +82,6 @@ func mustCall(t *testing.T, client *sdk.Client) {
 	}
 }
 
-func TestStandaloneDrains(t *testing.T) {
-	t.Parallel()
-	room := startWaitingRoom(t)
-	s := startSidecar(t, room.config())
-	client := s.dial(t)
-	slow := room.slow(t, client, http.MethodPost)
-
-	s.signal(t, syscall.SIGTERM)
-	waitFor(t, "the socket is removed", func() bool {
-		_, err := os.Lstat(s.socket)
-		return os.IsNotExist(err)
-	})
-	// By the session that is open, and by a new one.
-	for _, c := range []*sdk.Client{client, s.dial(t)} {
-		_, err := sdk.Get[answer](within(t, patience), c, "orders", "/")
-		if !errors.Is(err, lift.Draining) && !errors.Is(err, lift.NoSidecar) {
-			t.Errorf("a call while it drains: %v", err)
-		}
-	}
-	select {
-	case err := <-slow:
-		t.Fatalf("the running call was cut: %v", err)
-	case <-s.done:
-		t.Fatal("the sidecar ended before the running call did")
-	default:
-	}
-	room.release()
-	if err := <-slow; err != nil {
-		t.Errorf("the running call: %v", err)
-	}
-	if code := s.exited(t); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-}
-
 func TestSecondSidecarIsRefused(t *testing.T) {
 	t.Parallel()
 	room := startWaitingRoom(t)

@@ -31,6 +31,7 @@ type door struct {
 
 	mu       sync.Mutex
 	running  int
+	begun    uint64
 	draining bool
 	idle     chan struct{} // closed once draining and nothing runs
 	sessions map[*session]struct{}
@@ -59,6 +60,7 @@ func (d *door) begin(service string) *lift.Error {
 			"the sidecar has its limit of %d calls open; send fewer at once, or raise the limit", d.cfg.Limits.MaxCalls)}
 	}
 	d.running++
+	d.begun++
 	return nil
 }
 
@@ -68,6 +70,13 @@ func (d *door) finish() {
 	defer d.mu.Unlock()
 	d.running--
 	d.checkIdleLocked()
+}
+
+// traffic is what runs, less the peers.
+func (d *door) traffic() socket.Traffic {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return socket.Traffic{Running: d.running, Begun: d.begun}
 }
 
 func (d *door) checkIdleLocked() {
@@ -104,6 +113,17 @@ func (d *door) drain(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// stop ends what runs in sessions, and lets each call say why until ctx ends.
+func (d *door) stop(ctx context.Context, cause *lift.Error) {
+	for _, s := range d.refuse() {
+		s.stopAll(cause)
+	}
+	select {
+	case <-d.idle:
+	case <-ctx.Done():
+	}
 }
 
 // refuse takes no new calls from now on, and returns the sessions that there are.

@@ -172,6 +172,15 @@ func (s *Server) Recheck() error {
 	return nil
 }
 
+// Announce tells health checks that the server is about to go. Everything else
+// goes on: peers come in, and their calls are taken, until [Server.Drain].
+func (s *Server) Announce() { s.health.Shutdown() }
+
+// Traffic returns what goes on at this moment.
+func (s *Server) Traffic() socket.Traffic {
+	return s.door.traffic().And(socket.Traffic{Peers: s.gate.Peers()})
+}
+
 // Drain takes no new peers and no new calls (they get [lift.Draining]), tells
 // health checks and sessions so, waits until the running calls have ended or ctx
 // has, and closes the server. It returns ctx's error if calls were cut.
@@ -179,15 +188,27 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.health.Shutdown()
 	s.shut()
 	err := s.door.drain(ctx)
-	if err == nil {
-		s.flush(ctx)
+	if err != nil {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutFor)
+		defer cancel()
+		ctx = late
+		s.door.stop(ctx, &lift.Error{
+			Code: lift.Draining, Reached: lift.MayHaveActed,
+			Err: errors.New("the sidecar is shutting down, and the time for running calls is up"),
+		})
 	}
+	s.flush(ctx)
 	s.Close()
 	return err
 }
 
-// flushFor is how long the last frames may take to leave the process.
-const flushFor = 250 * time.Millisecond
+const (
+	// flushFor is how long the last frames may take to leave the process.
+	flushFor = 250 * time.Millisecond
+	// cutFor is how long the word that calls were cut may take. It fits into what
+	// Lambda's SHUTDOWN leaves after the drain.
+	cutFor = 100 * time.Millisecond
+)
 
 // flush gives what the sessions have sent the time to leave.
 func (s *Server) flush(ctx context.Context) {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -277,6 +279,16 @@ func (s *session) cancelAll(cause error) {
 	s.mu.Unlock()
 	for _, k := range all {
 		k.cancel(cause)
+	}
+}
+
+// stopAll ends every call; each still says why.
+func (s *session) stopAll(cause error) {
+	s.mu.Lock()
+	all := slices.Collect(maps.Values(s.calls))
+	s.mu.Unlock()
+	for _, k := range all {
+		k.stop(cause)
 	}
 }
 

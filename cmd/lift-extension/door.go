@@ -10,12 +10,15 @@ import (
 
 	"github.com/liftmesh/lift/sidecar"
 	"github.com/liftmesh/lift/sidecar/plain"
+	"github.com/liftmesh/lift/sidecar/socket"
 )
 
 // server is what stands behind a door.
 type server interface {
 	Serve(ctx context.Context) error
 	Recheck()
+	Announce()
+	Traffic() socket.Traffic
 	Drain(ctx context.Context) error
 	Close()
 }
@@ -140,22 +143,6 @@ func (d *door) recheck(ctx context.Context) {
 	}
 }
 
-// drain lets running calls end until ctx does, and closes the door.
-func (d *door) drain(ctx context.Context) {
-	defer func() {
-		if r := recover(); r != nil {
-			d.log.Error("panic, contained", "where", "draining "+d.name, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-		}
-	}()
-	s := d.now()
-	if s == nil {
-		return
-	}
-	if err := s.Drain(ctx); err != nil {
-		d.log.Warn("calls were cut at the end of the drain", "door", d.name, "error", err.Error())
-	}
-}
-
 // doors are all ways in.
 type doors []*door
 
@@ -180,15 +167,6 @@ func (all doors) recheck(ctx context.Context) {
 	for _, d := range all {
 		d.recheck(ctx)
 	}
-}
-
-// drain drains all at the same time.
-func (all doors) drain(ctx context.Context) {
-	var work sync.WaitGroup
-	for _, d := range all {
-		work.Go(func() { d.drain(ctx) })
-	}
-	work.Wait()
 }
 
 // close closes all, whatever still runs.

@@ -30,9 +30,10 @@ func run() int {
 	if env, ok := extension.FromEnv(os.Getenv); ok {
 		return p.lambda(context.Background(), env, problems)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	return p.standalone(ctx, problems)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	p.signals = signals
+	return p.standalone(context.Background(), problems)
 }
 
 // configure finds and reads lift.yaml. The config is usable whatever the

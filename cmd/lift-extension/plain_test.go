@@ -50,7 +50,7 @@ func TestPlainDoorStandalone(t *testing.T) {
 	defer upstream.Close()
 	dir, own := t.TempDir(), freePort(t)
 	socket := filepath.Join(dir, "plain.sock")
-	cfg := parse(t, "socket: %q\nplain: [%q]\nservices: {orders: {from: static, endpoints: [%q], listen: %q, timeout: 1m, attempt_timeout: 1m}}\n",
+	cfg := parse(t, "socket: %q\nplain: [%q]\ndrain: {quiet: 100ms}\nservices: {orders: {from: static, endpoints: [%q], listen: %q, timeout: 1m, attempt_timeout: 1m}}\n",
 		filepath.Join(dir, "lift.sock"), "unix:"+socket, upstream.Listener.Addr(), own)
 	ctx, signal := context.WithCancel(t.Context())
 	code := make(chan int, 1)
@@ -70,7 +70,11 @@ func TestPlainDoorStandalone(t *testing.T) {
 			return err
 		}
 		defer resp.Body.Close()
-		if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "orders" {
+		body, err := io.ReadAll(resp.Body)
+		if strings.HasSuffix(url, "/healthz") && resp.StatusCode == http.StatusOK {
+			return err
+		}
+		if err != nil || string(body) != "orders" {
 			return fmt.Errorf("%d %q, %w", resp.StatusCode, body, err)
 		}
 		return nil
@@ -96,8 +100,10 @@ func TestPlainDoorStandalone(t *testing.T) {
 	go func() { slow <- get(http.DefaultClient, "http://"+own+"/slow") }()
 	<-arrived
 	signal()
-	for err := error(nil); !os.IsNotExist(err); {
-		_, err = os.Lstat(socket) // removed as the drain begins
+	for get(bySocket, "http://lift/healthz") == nil { // "draining" and 503 once the drain has begun
+	}
+	if err := get(bySocket, "http://orders/"); err != nil {
+		t.Errorf("a new call: %v", err)
 	}
 	close(release)
 	if err := <-slow; err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/liftmesh/lift"
@@ -19,6 +20,13 @@ type program struct {
 	invocation *invocation
 	mesh       *mesh.Mesh
 	sidecar    sidecar.Config
+
+	// signals end a standalone sidecar: the first one drains, the next one does not
+	// wait.
+	signals <-chan os.Signal
+	// leaving runs as a drain begins, to say in registries that we go; its context
+	// ends with the drain.
+	leaving []func(context.Context)
 }
 
 func build(cfg *config.Config, log *slog.Logger) *program {

@@ -8,16 +8,14 @@ import (
 	"github.com/liftmesh/lift/config"
 )
 
-// drainMax is for how long running calls may go on after the signal to end.
-const drainMax = 25 * time.Second
-
 // recheckEvery is how often it is looked whether the socket is still there: one
 // stat, and callers wait that long at most for one that something has removed.
 const recheckEvery = 2 * time.Second
 
-// standalone is life beside a container: serve until SIGTERM, then let what
-// runs come to its end. A broken configuration is refused here, at once and
-// whole: whoever starts the process sees it, and nothing else depends on it yet.
+// standalone is life beside a container: serve until ctx ends or a signal says
+// so, then let the clients finish. A broken configuration is refused here, at
+// once and whole: whoever starts the process sees it, and nothing else depends
+// on it yet.
 func (p *program) standalone(ctx context.Context, problems config.Problems) int {
 	defer p.mesh.Close()
 	if len(problems) > 0 {
@@ -37,13 +35,33 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 	p.log.Info("serving", "at", in.where(), "services", p.mesh.Names())
 	select {
 	case <-ctx.Done():
+	case <-p.signals:
 	case err := <-failed:
 		p.log.Error("a door failed", "error", err.Error())
 		return 1
 	}
-	p.log.Info("draining", "most", drainMax.String())
-	drain, cancel := context.WithTimeout(context.Background(), drainMax)
-	defer cancel()
-	in.drain(drain)
+	p.end(in)
 	return 0
+}
+
+// end drains, and stops at once at one more signal.
+func (p *program) end(in doors) {
+	most := p.cfg.Drain.Max
+	p.log.Info("draining", "most", most.String())
+	drain, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer p.contain("draining")
+		p.drain(drain, in)
+	}()
+	select {
+	case <-done:
+		return
+	case s := <-p.signals:
+		p.log.Warn("a second signal: ending now, running calls are cut", "signal", s.String())
+	}
+	cancel()
+	<-done
 }

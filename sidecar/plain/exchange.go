@@ -211,7 +211,7 @@ func (s *Server) self(x *exchange, r *http.Request) {
 		f := refuse("", http.StatusMethodNotAllowed, "Lift's own pages are for GET and HEAD; to call a service, name it by Host or %s", fieldService)
 		f.allow = "GET, HEAD"
 		x.fault(f)
-	case path == "/healthz" && s.isDraining():
+	case path == "/healthz" && s.isLeaving():
 		writeJSON(x.w, http.StatusServiceUnavailable, map[string]string{"status": "draining"}, true)
 	case path == "/healthz":
 		writeJSON(x.w, http.StatusOK, map[string]string{"status": "ok"}, x.last || x.body.open())

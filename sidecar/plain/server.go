@@ -35,6 +35,8 @@ type Server struct {
 
 	calls    sync.Mutex
 	running  int
+	begun    uint64
+	leaving  bool // health checks are told
 	draining bool
 	idle     chan struct{} // closed once draining and nothing runs
 }
@@ -197,6 +199,7 @@ func (s *Server) begin(service string) *lift.Error {
 		return &lift.Error{Code: lift.Draining, Service: service, Err: errors.New("the sidecar is shutting down and takes no new calls")}
 	}
 	s.running++
+	s.begun++
 	return nil
 }
 
@@ -219,10 +222,26 @@ func (s *Server) checkIdleLocked() {
 	}
 }
 
-func (s *Server) isDraining() bool {
+// isLeaving reports whether health checks are told that the door is about to go.
+func (s *Server) isLeaving() bool {
 	s.calls.Lock()
 	defer s.calls.Unlock()
-	return s.draining
+	return s.leaving
+}
+
+// Announce has /healthz say that the door is about to go. Everything else goes on:
+// peers come in, and their calls are taken, until [Server.Drain].
+func (s *Server) Announce() {
+	s.calls.Lock()
+	defer s.calls.Unlock()
+	s.leaving = true
+}
+
+// Traffic returns what goes on at this moment.
+func (s *Server) Traffic() socket.Traffic {
+	s.calls.Lock()
+	defer s.calls.Unlock()
+	return socket.Traffic{Peers: s.gate.Peers(), Running: s.running, Begun: s.begun}
 }
 
 // Drain takes no new peers and no new calls (they get [lift.Draining]), waits
@@ -231,7 +250,7 @@ func (s *Server) isDraining() bool {
 func (s *Server) Drain(ctx context.Context) error {
 	s.shut()
 	s.calls.Lock()
-	s.draining = true
+	s.leaving, s.draining = true, true
 	s.checkIdleLocked()
 	s.calls.Unlock()
 	var err error

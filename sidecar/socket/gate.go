@@ -34,6 +34,9 @@ func (g *Gate) Wrap(l net.Listener) net.Listener {
 	return &gatedListener{Listener: l, gate: g, closed: make(chan struct{})}
 }
 
+// Peers is how many connections are open, refused ones included.
+func (g *Gate) Peers() int { return int(g.open.Load()) }
+
 type gatedListener struct {
 	net.Listener
 	gate   *Gate
