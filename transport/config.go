@@ -14,7 +14,11 @@ type Config struct {
 	// PathPrefix stands before each call's path, such as /prod. It is no fence: a
 	// path with dots may lead out of it again. Default none. See [CheckPathPrefix].
 	PathPrefix string
-	// ConnectTimeout limits one TCP connect. Default 1 s (linkerd2-proxy's).
+	// TLS, if not nil, is how the endpoints prove who they are. The pools of a
+	// service's endpoints share it. Default none: what is sent is plain.
+	TLS *TLS
+	// ConnectTimeout limits one TCP connect, and again the TLS handshake that follows
+	// one. Default 1 s (linkerd2-proxy's).
 	ConnectTimeout time.Duration
 	// SafeIdle is the age up to which a connection is trusted unasked, counted
 	// from when the last request on it was written: its answer proves that the

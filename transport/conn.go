@@ -21,7 +21,9 @@ type conn struct {
 	net.Conn
 	pool   *Pool
 	client *http.ClientConn
-	socket *socket // nil where there is no socket to ask (a pipe)
+	secure *secured // nil without TLS
+	socket *socket  // nil where there is no socket to ask (a pipe)
+	gate   *gate    // where the socket's reader is
 	closed chan struct{}
 
 	idleSince      lift.Instant // guarded by pool.mu, set while it is not idle
@@ -40,13 +42,20 @@ type conn struct {
 	// last is when the peer was last known to live. What it answered came at
 	// some time after our last write; that is all that is known, for a freeze may
 	// have lain between its coming and our reading it.
-	last    lift.Instant
-	reading bool          // a read is on its way
-	awaited chan struct{} // closed when one is
+	last lift.Instant
+	// denied: the peer's TLS would have nothing to do with us, or we spoke plain to
+	// it. What we sent nobody read.
+	denied error
 }
 
 func newConn(p *Pool, nc net.Conn) *conn {
-	return &conn{Conn: nc, pool: p, socket: socketOf(nc), closed: make(chan struct{}), last: p.now()}
+	c := &conn{Conn: nc, pool: p, closed: make(chan struct{}), last: p.now()}
+	if s, ok := nc.(*secured); ok {
+		c.secure, c.socket, c.gate = s, socketOf(s.wire.Conn), &s.wire.gate
+		return c
+	}
+	c.socket, c.gate = socketOf(nc), new(gate)
+	return c
 }
 
 // begin readies the witness for one more exchange.
@@ -68,30 +77,33 @@ func (c *conn) unload() {
 
 // Read implements net.Conn for net/http.
 func (c *conn) Read(p []byte) (int, error) {
-	c.mu.Lock()
-	c.reading = true
-	if c.awaited != nil {
-		close(c.awaited)
-		c.awaited = nil
+	if c.secure == nil {
+		c.gate.enter()
 	}
-	c.mu.Unlock()
-
 	n, err := c.Conn.Read(p)
+	if c.secure == nil {
+		c.gate.leave()
+	}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reading = false
 	if n > 0 {
-		if !c.asked {
+		switch {
+		case !c.asked:
 			// An answer that comes before its request would be taken for the
 			// answer to the next one.
 			n, err = 0, errUnsolicited
-		} else {
+		case !c.heard && c.secure == nil && isAlert(p[:n]):
+			n, err, c.denied = 0, errSpeaksTLS, errSpeaksTLS
+		default:
 			c.heard = true
 		}
 	}
 	if err != nil && c.readErr == nil {
 		c.readErr = err
+		if c.secure != nil && !c.heard && refused(err) {
+			c.denied = err
+		}
 	}
 	return n, err
 }
@@ -137,10 +149,15 @@ func (c *conn) Close() error {
 		return nil
 	}
 	c.isOver = true
-	u := c.upload
+	u, busy := c.upload, c.asked
 	c.mu.Unlock()
 	close(c.closed)
-	err := c.Conn.Close()
+	var err error
+	if busy && c.secure != nil {
+		err = c.secure.abort()
+	} else {
+		err = c.Conn.Close()
+	}
 	u.abort()
 	c.pool.gone(c)
 	return err
@@ -172,7 +189,7 @@ func (c *conn) hasHeard() bool {
 func (c *conn) maySee() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.sent || c.sending
+	return (c.sent || c.sending) && c.denied == nil
 }
 
 // heardOf is when the peer was last known to live.
@@ -192,24 +209,26 @@ func (c *conn) reusable() bool {
 
 // alive reports whether an idle connection lives as far as can be seen from
 // here, and nothing is left on it that a request could take for its answer:
-// net/http's reader stands waiting at the socket, and the socket is silent.
+// the reader stands waiting at the socket, and the socket is silent.
 func (c *conn) alive() bool {
 	for {
 		c.mu.Lock()
-		if c.isOver || c.readErr != nil {
-			c.mu.Unlock()
+		dead := c.isOver || c.readErr != nil
+		c.mu.Unlock()
+		if dead {
 			return false
 		}
-		if c.reading {
-			c.mu.Unlock()
-			return c.socket.silent()
+		at, visit := c.gate.where()
+		switch {
+		case at && c.socket.silent():
+			return true
+		case at && c.secure == nil:
+			return false
 		}
-		// The reader is on its way to the socket, or to closing the connection.
-		arrived := make(chan struct{})
-		c.awaited = arrived
-		c.mu.Unlock()
+		// The reader is on its way: to the socket, or to closing the connection.
+		// Under TLS it may be at the socket, with a ticket to read, or the end.
 		select {
-		case <-arrived:
+		case <-c.gate.after(visit):
 		case <-c.closed:
 		}
 	}

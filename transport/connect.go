@@ -32,7 +32,7 @@ func (p *Pool) connect(wait, dialing context.Context, slotted bool) (c *conn, f 
 	}
 	nc, err := p.dial(dialing)
 	if err != nil {
-		return nil, &failure{code: lift.Unavailable, err: err}
+		return nil, unconnected(err)
 	}
 	permit = false // from here on it is given back by the connection's end
 	c = newConn(p, nc)
@@ -46,7 +46,16 @@ func (p *Pool) connect(wait, dialing context.Context, slotted bool) (c *conn, f 
 
 func (p *Pool) dial(ctx context.Context) (net.Conn, error) {
 	defer p.slots.connected()
-	return p.dialer.open(ctx)
+	nc, _, err := p.dialer.open(ctx)
+	return nc, err
+}
+
+// unconnected is why no connection could be opened.
+func unconnected(err error) *failure {
+	if errors.Is(err, lift.Misconfigured) {
+		return &failure{code: lift.Misconfigured, err: err}
+	}
+	return &failure{code: lift.Unavailable, err: err}
 }
 
 // handedOver carries a connection that is open already through net/http, which

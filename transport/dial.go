@@ -12,8 +12,9 @@ import (
 // dialer opens the connections to one endpoint, whatever is spoken over them.
 type dialer struct {
 	addr    string
-	timeout time.Duration // for one connect
+	timeout time.Duration // for one connect, and again for the TLS handshake
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	secure  *securer // nil: without TLS
 }
 
 func newDialer(addr string, o Options) dialer {
@@ -21,11 +22,28 @@ func newDialer(addr string, o Options) dialer {
 	if d.dial == nil {
 		d.dial = new(net.Dialer).DialContext
 	}
+	if o.Config.TLS != nil {
+		d.secure = newSecurer(addr, o)
+	}
 	return d
 }
 
-// open opens one connection. Its errors say what would put them right.
-func (d *dialer) open(ctx context.Context) (net.Conn, error) {
+// open opens one connection, a [*secured] one if TLS is wanted. protocol is what
+// was agreed to by ALPN, "" if nothing was. Its errors say what would put them right.
+func (d *dialer) open(ctx context.Context) (nc net.Conn, protocol string, err error) {
+	if nc, err = d.connect(ctx); err != nil || d.secure == nil {
+		return nc, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	s, err := d.secure.secure(ctx, nc)
+	if err != nil {
+		return nil, "", err
+	}
+	return s, s.ConnectionState().NegotiatedProtocol, nil
+}
+
+func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	nc, err := d.dial(ctx, "tcp", d.addr)

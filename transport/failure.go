@@ -36,7 +36,7 @@ const (
 // the connection's own is better where it has one.
 func (x *exchange) failureOn(c *conn, err error) *failure {
 	c.mu.Lock()
-	heard, unsent, readErr := c.heard, !c.sent && !c.sending, c.readErr
+	heard, unsent, readErr, denied := c.heard, !c.sent && !c.sending || c.denied != nil, c.readErr, c.denied
 	c.mu.Unlock()
 	if f := x.cutFailure(); f != nil {
 		f.unsent = unsent
@@ -50,6 +50,10 @@ func (x *exchange) failureOn(c *conn, err error) *failure {
 		if errors.Is(broken.err, lift.TooLarge) {
 			f.code, f.err = lift.TooLarge, fmt.Errorf("the request's body: %w", broken.err)
 		}
+	case denied != nil && c.secure != nil:
+		f.err = x.pool.dialer.secure.refusal(alertOf(denied), denied, c.secure.demanded.Load(), c.secure.shown)
+	case denied != nil:
+		f.code, f.err = lift.BadResponse, denied
 	case heard && isBreak(readErr):
 		f.code, f.err = lift.BadResponse, fmt.Errorf("the answer broke off within its head (%w); did the instance die?", readErr)
 	case heard && tooLong(err):

@@ -43,8 +43,14 @@ func (x *exchange) deliver(c *lift.Call, a *lift.Attempt, got answer) (*lift.Res
 		if n, err := io.ReadFull(resp.Body, content); err != nil {
 			return nil, x.brokenOff(got.conn, err, int64(n), size)
 		}
+		if got.conn.secure == nil && saysTLS(resp, content) {
+			return nil, x.plainAtTLS(a, got.conn)
+		}
 		out.Body = lift.BytesBody(content) // and no trailers: only chunks have them
 	default:
+		if got.conn.secure == nil && unmeasured(resp) && saysTLS(resp, peek(resp)) {
+			return nil, x.plainAtTLS(a, got.conn)
+		}
 		if f := x.stream(c.Deadline); f != nil {
 			return nil, f
 		}
@@ -55,6 +61,16 @@ func (x *exchange) deliver(c *lift.Call, a *lift.Attempt, got answer) (*lift.Res
 	}
 	x.end(got.conn)
 	return out, nil
+}
+
+// plainAtTLS is for a plain request that came to a TLS port: nobody has read it.
+func (x *exchange) plainAtTLS(a *lift.Attempt, c *conn) *failure {
+	a.Reached = lift.NotReached
+	c.mu.Lock()
+	c.denied = errSpeaksTLS
+	c.mu.Unlock()
+	c.close()
+	return &failure{code: lift.BadResponse, err: errSpeaksTLS}
 }
 
 // brokenOff says why a body ended before its end.

@@ -3,6 +3,7 @@ package transport_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"io"
 	"log"
 	"net"
@@ -56,6 +57,8 @@ type upstream struct {
 	mu       sync.Mutex
 	refusing bool
 	next     peer // of new connections
+	tls      *tls.Config
+	roomy    bool // with room on the way, as with TLS in any case
 	conns    []net.Conn
 	requests int
 	wg       sync.WaitGroup
@@ -71,11 +74,23 @@ func (u *upstream) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		return nil, err
 	}
 	ours, theirs := net.Pipe()
+	if u.tls != nil || u.roomy {
+		ours, theirs = newLine()
+	}
 	u.conns = append(u.conns, theirs)
-	next := u.next
+	next, secure := u.next, u.tls
 	u.wg.Go(func() {
 		defer theirs.Close()
-		next(u, theirs, bufio.NewReader(theirs))
+		c := theirs
+		if secure != nil {
+			s := tls.Server(theirs, secure)
+			defer s.Close() // says that it ends
+			if s.Handshake() != nil {
+				return
+			}
+			c = s
+		}
+		next(u, c, bufio.NewReader(c))
 	})
 	return ours, nil
 }
@@ -191,7 +206,13 @@ type bench struct {
 // newBench makes one for the bubble that it is called in.
 func newBench(t *testing.T, first peer, cfg transport.Config) *bench {
 	t.Helper()
-	b := &bench{up: &upstream{next: first}, clock: newClock()}
+	return newBenchTLS(t, first, cfg, nil)
+}
+
+// newBenchTLS is newBench with an endpoint that speaks TLS.
+func newBenchTLS(t *testing.T, first peer, cfg transport.Config, secure *tls.Config) *bench {
+	t.Helper()
+	b := &bench{up: &upstream{next: first, tls: secure}, clock: newClock()}
 	b.Pool = transport.NewPool("orders.test:80", transport.Options{Config: cfg, Now: b.clock.now, Dial: b.up.dial})
 	t.Cleanup(func() {
 		b.Close()

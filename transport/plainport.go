@@ -1,0 +1,56 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// errSpeaksTLS is what a port says, in its own way, that we spoke to without TLS.
+var errSpeaksTLS = errors.New("that port speaks TLS, and the request was plain; add tls to the service, or mend the port")
+
+// isAlert reports whether the beginning of an answer is a TLS alert.
+func isAlert(p []byte) bool { return len(p) >= 3 && p[0] == 0x15 && p[1] == 3 && p[2] <= 4 }
+
+// tlsPortWords are what servers answer with to a plain request at their TLS port:
+// Go's net/http, nginx, Apache and Tomcat, in this order.
+func tlsPortWords() []string {
+	return []string{
+		"HTTP request to an HTTPS server",
+		"plain HTTP request was sent to HTTPS port",
+		"speaking plain HTTP to an SSL-enabled server port",
+		"combination of host and port requires TLS",
+	}
+}
+
+// saysTLS reports whether the content of an answer to a plain request says that
+// the port speaks TLS. No request gets further than that at such a port.
+func saysTLS(resp *http.Response, content []byte) bool {
+	if resp.StatusCode != http.StatusBadRequest || !resp.Close {
+		return false
+	}
+	for _, words := range tlsPortWords() {
+		if bytes.Contains(content, []byte(words)) {
+			return true
+		}
+	}
+	return false
+}
+
+// unmeasured reports whether an answer may be the one of Go's server, which gives
+// no length. What it says is looked at before its head is handed on.
+func unmeasured(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusBadRequest && resp.ProtoMajor == 1 && resp.ProtoMinor == 0 && resp.ContentLength < 0
+}
+
+// peek reads the first bytes of an answer's body, and puts them back.
+func peek(resp *http.Response) []byte {
+	first := make([]byte, 256)
+	n, _ := io.ReadFull(resp.Body, first) // whoever reads on gets the error
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(first[:n]), resp.Body), resp.Body}
+	return first[:n]
+}

@@ -1,0 +1,421 @@
+package transport_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/transport"
+)
+
+func TestTLSName(t *testing.T) {
+	a := newAuthority(t, "ca")
+	for name, test := range map[string]struct{ addr, host, server, sni, cert string }{
+		"the address":            {"orders.test:443", "", "", "orders.test", "orders.test"},
+		"the host":               {"10.0.0.7:443", "orders.internal", "", "orders.internal", "orders.internal"},
+		"the host without port":  {"10.0.0.7:443", "orders.internal:8443", "", "orders.internal", "orders.internal"},
+		"the server's name":      {"10.0.0.7:443", "orders.internal", "payments.internal", "payments.internal", "payments.internal"},
+		"an IP address":          {"10.0.0.7:443", "", "", "", "10.0.0.7"},
+		"an IPv6 address":        {"[fd00::7]:443", "", "", "", "fd00::7"},
+		"an IPv6 host":           {"10.0.0.7:443", "[fd00::7]", "", "", "fd00::7"},
+		"an IPv6 host with port": {"10.0.0.7:443", "[fd00::7]:443", "", "", "fd00::7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var sni string
+				up := &upstream{next: healthy, tls: a.server(test.cert, func(c *tls.Config) {
+					c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+						sni = h.ServerName
+						return nil, nil //nolint:nilnil // crypto/tls's contract: go on with this one
+					}
+				})}
+				p := transport.NewPool(test.addr, transport.Options{Dial: up.dial, Config: transport.Config{
+					Host: test.host, TLS: &transport.TLS{CA: []string{a.file}, ServerName: test.server},
+				}})
+				resp, err := p.Call(&lift.Call{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				wantHello(t, resp)
+				if sni != test.sni {
+					t.Errorf("asked for %q, want %q", sni, test.sni)
+				}
+				p.Close()
+				up.close()
+			})
+		})
+	}
+}
+
+// A handshake that fails reaches nobody, and says what would put it right.
+func TestTLSFails(t *testing.T) {
+	a, other := newAuthority(t, "ca"), newAuthority(t, "another")
+	client := a.issue("client", nil)
+	mutual := func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, a.pool() }
+	speak := func(says string) peer {
+		return func(_ *upstream, c conn, r reader) {
+			_, _ = r.ReadByte()
+			go func() { _, _ = io.Copy(io.Discard, r) }()
+			_, _ = io.WriteString(c, says)
+			time.Sleep(time.Minute)
+		}
+	}
+	at12 := func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 }
+	for name, test := range map[string]struct {
+		server *tls.Config
+		peer   peer
+		tls    *transport.TLS
+		code   lift.Code
+		says   []string
+		after  time.Duration
+	}{
+		"unknown authority": {server: other.server("orders.test", nil), says: []string{"nobody who is trusted vouches", "tls.ca"}},
+		"another name":      {server: a.server("payments.test", nil), says: []string{"certificate is not for orders.test", "payments.test", "tls.server_name"}},
+		"expired": {server: a.server("", func(c *tls.Config) {
+			c.Certificates = []tls.Certificate{a.issue("orders.test", func(c *x509.Certificate) { c.NotAfter = longAgo.Add(time.Hour) }).Certificate}
+		}), says: []string{"has expired", "renew it"}},
+		"not valid yet": {server: a.server("", func(c *tls.Config) {
+			c.Certificates = []tls.Certificate{a.issue("orders.test", func(c *x509.Certificate) { c.NotBefore = farOff.Add(-time.Hour) }).Certificate}
+		}), says: []string{"not valid yet"}},
+		"not a server's": {server: a.server("", func(c *tls.Config) {
+			c.Certificates = []tls.Certificate{a.issue("orders.test", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }).Certificate}
+		}), says: []string{"not valid for a server"}},
+		"old version": {server: a.server("orders.test", at12), tls: &transport.TLS{MinVersion: tls.VersionTLS13}, says: []string{"no version that is allowed", "tls.min_version"}},
+		"no protocol": {server: a.server("orders.test", func(c *tls.Config) { c.NextProtos = []string{"other"} }), says: []string{`none of ["http/1.1"]`, "set protocol"}},
+		"demands a certificate, 1.2": {server: a.server("orders.test", func(c *tls.Config) { mutual(c); at12(c) }),
+			says: []string{"demands a client certificate", "tls.cert"}},
+		"demands a certificate, 1.3": {server: a.server("orders.test", mutual), says: []string{"demands a client certificate", "tls.cert"}},
+		"demands another's, 1.2": {server: a.server("orders.test", func(c *tls.Config) { mutual(c); at12(c); c.ClientCAs = other.pool() }),
+			tls: &transport.TLS{Cert: client.cert, Key: client.key}, says: []string{"does not accept our certificate", "tls.cert"}},
+		"demands another's, 1.3": {server: a.server("orders.test", func(c *tls.Config) { mutual(c); c.ClientCAs = other.pool() }),
+			tls: &transport.TLS{Cert: client.cert, Key: client.key}, says: []string{"certificate", "tls.cert"}},
+		"plain HTTP":  {peer: speak("HTTP/1.1 400 Bad Request\r\n\r\n"), says: []string{"speaks plain HTTP where TLS was expected", "remove tls"}},
+		"garbage":     {peer: speak("SSH-2.0-OpenSSH_9.6\r\n"), says: []string{"does not speak TLS", `"SSH-2"`}},
+		"hangs up":    {peer: func(_ *upstream, _ conn, r reader) { _, _ = r.ReadByte() }, says: []string{"hung up within the TLS handshake", "remove tls"}},
+		"silent":      {peer: func(_ *upstream, _ conn, r reader) { _, _ = io.Copy(io.Discard, r) }, says: []string{"no TLS handshake in time", "connect_timeout"}, after: 500 * time.Millisecond},
+		"no such CA":  {server: a.server("orders.test", nil), tls: &transport.TLS{CA: []string{"/none.pem"}}, code: lift.Misconfigured, says: []string{"/none.pem: there is no such file"}},
+		"CA is a key": {server: a.server("orders.test", nil), tls: &transport.TLS{CA: []string{client.key}}, code: lift.Misconfigured, says: []string{"holds no certificate"}},
+		"another key": {server: a.server("orders.test", nil), tls: &transport.TLS{Cert: client.cert, Key: other.issue("other", nil).key}, code: lift.Misconfigured, says: []string{"other.key: the key is not that of the first certificate in", "client.crt"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := test.peer
+				if p == nil {
+					p = healthy
+				}
+				cfg := transport.Config{ConnectTimeout: 500 * time.Millisecond, TLS: test.tls}
+				if cfg.TLS == nil {
+					cfg.TLS = &transport.TLS{}
+				}
+				if cfg.TLS.CA == nil {
+					cfg.TLS.CA = []string{a.file}
+				}
+				b := newBenchTLS(t, p, cfg, test.server)
+				c, began := b.call("POST", lift.BytesBody([]byte("body"))), time.Now()
+				_, err := b.Call(c)
+				if test.code == "" {
+					test.code = lift.Unavailable
+				}
+				wantError(t, err, test.code)
+				for _, words := range append(test.says, "orders.test:80") {
+					if !strings.Contains(err.Error(), words) {
+						t.Errorf("no %q in %v", words, err)
+					}
+				}
+				if took := time.Since(began); took != test.after {
+					t.Errorf("took %s", took)
+				}
+				if c.Attempts[0].Reached != lift.NotReached || b.up.seen() != 0 {
+					t.Errorf("reached: %v, %d requests seen", c.Attempts[0].Reached, b.up.seen())
+				}
+				synctest.Wait()
+				if s := b.Stats(); s.Open != 0 {
+					t.Errorf("left: %+v", s)
+				}
+			})
+		})
+	}
+}
+
+func TestMutualTLS(t *testing.T) {
+	a := newAuthority(t, "ca")
+	client := a.issue("client", nil)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBenchTLS(t, healthy, transport.Config{TLS: &transport.TLS{CA: []string{a.file}, Cert: client.cert, Key: client.key}}, a.server("orders.test", func(c *tls.Config) {
+					c.MinVersion, c.MaxVersion, c.ClientAuth, c.ClientCAs = version, version, tls.RequireAndVerifyClientCert, a.pool()
+				}))
+				for range 3 {
+					b.mustCall(t, "POST")
+				}
+				if n := b.up.dials(); n != 1 {
+					t.Errorf("%d connections", n)
+				}
+			})
+		})
+	}
+}
+
+// Files that change are taken over by the next connection; broken ones are not,
+// and are told of once.
+func TestTLSReload(t *testing.T) {
+	a, other := newAuthority(t, "ca"), newAuthority(t, "another")
+	first, second := a.issue("first", nil), a.issue("second", nil)
+	in := func(to, from string) {
+		text, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(to+".new", text, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(to+".new", to)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	ca, cert, key := dir+"/ca.pem", dir+"/client.pem", dir+"/client.key"
+	in(ca, a.file)
+	in(cert, first.cert)
+	in(key, first.key)
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		var name string
+		b := &bench{up: &upstream{next: healthy}, clock: newClock()}
+		serve := func(by *authority) {
+			b.up.mu.Lock()
+			defer b.up.mu.Unlock()
+			b.up.tls = by.server("orders.test", func(c *tls.Config) {
+				c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, a.pool()
+				c.VerifyConnection = func(s tls.ConnectionState) error {
+					name = s.PeerCertificates[0].Subject.CommonName
+					return nil
+				}
+			})
+		}
+		serve(a)
+		b.Pool = transport.NewPool("orders.test:80", transport.Options{
+			Config: transport.Config{TLS: &transport.TLS{CA: []string{ca}, Cert: cert, Key: key}}, Now: b.clock.now, Dial: b.up.dial,
+			Log: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		defer b.up.close()
+		defer b.Close()
+		call := func(want string) {
+			t.Helper()
+			b.clock.jump(time.Minute, time.Minute) // too old: a fresh connection
+			b.mustCall(t, "POST")
+			if name != want {
+				t.Errorf("called as %q, want %q", name, want)
+			}
+		}
+		call("first")
+		in(cert, second.cert) // its key is not here yet
+		call("first")
+		call("first")
+		if got := strings.Count(log.String(), "cannot be used"); got != 1 {
+			t.Errorf("told %d times:\n%s", got, &log)
+		}
+		in(key, second.key)
+		call("second")
+		if err := os.Remove(key); err != nil {
+			t.Fatal(err)
+		}
+		call("second")
+		in(key, second.key)
+		call("second")
+		in(ca, other.file)
+		serve(other)
+		call("second")
+		if strings.Contains(log.String(), "PRIVATE") {
+			t.Error("the log holds a key")
+		}
+	})
+}
+
+// A second connection to the same endpoint resumes the session of the first;
+// another endpoint has its own.
+func TestTLSResumes(t *testing.T) {
+	a := newAuthority(t, "ca")
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				resumed := make(chan bool, 1)
+				secure := &transport.TLS{CA: []string{a.file}, ServerName: "orders.test"}
+				pool := func(addr string) (*transport.Pool, *upstream) {
+					up := &upstream{next: healthy, tls: a.server("orders.test", func(c *tls.Config) {
+						c.MinVersion, c.MaxVersion = version, version
+						c.VerifyConnection = func(s tls.ConnectionState) error {
+							resumed <- s.DidResume
+							return nil
+						}
+					})}
+					return transport.NewPool(addr, transport.Options{Config: transport.Config{TLS: secure, MaxIdle: time.Nanosecond, SafeIdle: time.Nanosecond}, Dial: up.dial}), up
+				}
+				one, oneUp := pool("a:1")
+				two, twoUp := pool("b:1")
+				for i, step := range []struct {
+					*transport.Pool
+					want bool
+				}{{one, false}, {one, true}, {two, false}, {one, true}, {two, true}} {
+					resp, err := step.Call(&lift.Call{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					wantHello(t, resp)
+					if got := <-resumed; got != step.want {
+						t.Errorf("connection %d: resumed %v", i+1, got)
+					}
+					synctest.Wait()
+					time.Sleep(time.Second)
+				}
+				one.Close()
+				two.Close()
+				oneUp.close()
+				twoUp.close()
+			})
+		})
+	}
+}
+
+// What is not verified is told once.
+func TestTLSUnverified(t *testing.T) {
+	a := newAuthority(t, "ca")
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		up := &upstream{next: healthy, tls: a.server("somebody", nil)}
+		p := transport.NewPool("orders.test:80", transport.Options{
+			Config: transport.Config{TLS: &transport.TLS{InsecureSkipVerify: true}, MaxConnections: 2}, Dial: up.dial, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		if err := p.Warm(t.Context(), 2); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(log.String(), "level=WARN"); got != 1 || up.dials() != 2 {
+			t.Errorf("%d connections, log:\n%s", up.dials(), &log)
+		}
+		p.Close()
+		up.close()
+	})
+}
+
+// A plain request that comes to a TLS port reaches nobody, however the port says it.
+func TestPlainAtTLS(t *testing.T) {
+	const page = "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>"
+	for name, test := range map[string]struct {
+		peer    peer
+		refused bool
+	}{
+		"alert":        {answering("\x15\x03\x01\x00\x02\x02\x46"), true},
+		"alert, held":  {holding("\x15\x03\x03\x00\x02\x01\x00"), true},
+		"Go":           {answering("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"), true},
+		"nginx":        {answering("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 93\r\n\r\n" + page + "\r\n\r\n\r\n"), true},
+		"an own 400":   {answering("HTTP/1.0 400 Bad Request\r\n\r\n" + strings.Repeat("x", 1000)), false},
+		"another's":    {answering("HTTP/1.1 400 Bad Request\r\nContent-Length: 93\r\n\r\n" + page + "\r\n\r\n\r\n"), false},
+		"a short, own": {answering("HTTP/1.0 400 Bad Request\r\n\r\nno"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, test.peer, transport.Config{})
+				c := b.call("POST", nil)
+				resp, err := b.Call(c)
+				if !test.refused {
+					if err != nil {
+						t.Fatal(err)
+					}
+					content, err := resp.Body.ReadAll(0)
+					if err != nil || len(content) != map[string]int{"an own 400": 1000, "another's": 93, "a short, own": 2}[name] {
+						t.Errorf("got %d bytes, %v", len(content), err)
+					}
+					return
+				}
+				wantError(t, err, lift.BadResponse)
+				if !strings.Contains(err.Error(), "speaks TLS") || !strings.Contains(err.Error(), "add tls") || c.Attempts[0].Reached != lift.NotReached {
+					t.Errorf("reached %v: %v", c.Attempts[0].Reached, err)
+				}
+				synctest.Wait()
+				if s := b.Stats(); s.Open != 0 {
+					t.Errorf("left: %+v", s)
+				}
+			})
+		})
+	}
+}
+
+// Over real sockets, a connection whose session ticket arrives just when it is
+// looked at is alive, and one that has said its end is not.
+func TestTLSLiveness(t *testing.T) {
+	a := newAuthority(t, "ca")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	secure := a.server("orders.test", nil)
+	type held struct {
+		net.Conn
+		release chan struct{}
+	}
+	conns := make(chan held, 1)
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			h := held{c, make(chan struct{})}
+			conns <- h
+			go func() {
+				defer c.Close()
+				s := tls.Server(&holder{Conn: c, release: h.release}, secure)
+				healthy(&upstream{}, s, bufio.NewReader(s))
+				_ = s.Close()
+			}()
+		}
+	}()
+	for i := range 100 {
+		p := transport.NewPool(ln.Addr().String(), transport.Options{Config: transport.Config{TLS: &transport.TLS{CA: []string{a.file}, ServerName: "orders.test"}}})
+		if err := p.Warm(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		h := <-conns
+		close(h.release) // the tickets are on their way
+		for range i % 10 {
+			runtime.Gosched()
+		}
+		c := &lift.Call{Method: "POST", Deadline: time.Now().Add(10 * time.Second)}
+		resp, err := p.Call(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantHello(t, resp)
+		if c.Attempts[0].Fresh {
+			t.Fatal("a connection with a ticket on it was taken for dead")
+		}
+		p.Close()
+	}
+}
+
+// holder keeps the last of a handshake's writes, the tickets, until it is released.
+type holder struct {
+	net.Conn
+	release chan struct{}
+	writes  int
+}
+
+func (h *holder) Write(p []byte) (int, error) {
+	if h.writes++; h.writes == 2 {
+		<-h.release
+	}
+	return h.Conn.Write(p)
+}
