@@ -28,6 +28,7 @@ const (
 
 	grpcModule     = "google.golang.org/grpc"
 	protobufModule = "google.golang.org/protobuf"
+	genprotoModule = "google.golang.org/genproto/googleapis/rpc"
 	netModule      = "golang.org/x/net"
 	sysModule      = "golang.org/x/sys"
 )
@@ -68,7 +69,9 @@ func architecture() []room {
 
 		// Programs, packaging and what shows that it works.
 		{folder: "cmd/lift-extension", rooms: all},
-		{folder: "cmd/lift", rooms: all, modules: []string{"github.com/spf13/cobra"}},
+		{folder: "cmd/lift", rooms: all, modules: []string{"github.com/spf13/cobra", sysModule}},
+		{folder: "cmd/lift/rpc", modules: []string{grpcModule, protobufModule, genprotoModule, "github.com/bufbuild/protocompile"}},
+		{folder: "cmd/lift/rpctest", modules: []string{grpcModule, protobufModule, genprotoModule}},
 		{folder: "layer"},
 		{folder: "demo", rooms: all, modules: []string{"github.com/aws/aws-lambda-go", sysModule}},
 		{folder: "examples", rooms: all, modules: []string{"github.com/aws/aws-lambda-go"}},

@@ -68,7 +68,7 @@ func (f *callFlags) run(ctx context.Context, args []string, s streams, lookup co
 	stop := context.AfterFunc(ctx, func() { call.Cancel(context.Cause(ctx)) })
 	defer stop()
 
-	caller, hangUp, err := dial(f.socketPath(lookup))
+	caller, hangUp, err := dial(socketPath(f.socket, lookup))
 	if err != nil {
 		return err
 	}
@@ -158,16 +158,6 @@ func (f *callFlags) fields() (all []lift.Field, err error) {
 		all = append(all, lift.Field{Name: name, Value: strings.TrimSpace(value)})
 	}
 	return all, nil
-}
-
-// socketPath is the flag's, else that of the configuration, in which
-// $LIFT_SOCKET and the default have their say.
-func (f *callFlags) socketPath(lookup config.Lookup) string {
-	if f.socket != "" {
-		return f.socket
-	}
-	cfg, _ := load(nil, "", lookup) // its faults are not this command's; the socket is usable
-	return cfg.Socket
 }
 
 // attemptsOf is the record of a call that failed.

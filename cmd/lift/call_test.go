@@ -19,6 +19,12 @@ import (
 // running starts a sidecar over caller and returns its socket.
 func running(t *testing.T, caller lift.CallerFunc) string {
 	t.Helper()
+	return serving(t, caller)
+}
+
+// serving is running for any caller.
+func serving(t *testing.T, caller lift.Caller) string {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	server, err := sidecar.Listen(sidecar.Config{Socket: socket, Caller: caller})
 	if err != nil {
@@ -186,13 +192,13 @@ func TestSocketOfTheCall(t *testing.T) {
 		v, ok := map[string]string{"LIFT_SOCKET": "/from/variable"}[name]
 		return v, ok
 	}
-	if got := (&callFlags{}).socketPath(lookup); got != "/from/variable" {
+	if got := socketPath("", lookup); got != "/from/variable" {
 		t.Errorf("with a variable: %s", got)
 	}
-	if got := (&callFlags{socket: "/from/flag"}).socketPath(lookup); got != "/from/flag" {
+	if got := socketPath("/from/flag", lookup); got != "/from/flag" {
 		t.Errorf("with a flag: %s", got)
 	}
-	if got := (&callFlags{}).socketPath(nothing); got != "/tmp/lift/lift.sock" {
+	if got := socketPath("", nothing); got != "/tmp/lift/lift.sock" {
 		t.Errorf("with nothing: %s", got)
 	}
 }

@@ -2,14 +2,31 @@ package main
 
 import (
 	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/config"
 	"github.com/liftmesh/lift/internal/session"
 )
 
 // dial opens a session to the sidecar on socket.
-func dial(socket string) (caller lift.Caller, hangUp func(), err error) {
+func dial(socket string) (sidecar *session.Client, hangUp func(), err error) {
 	client, err := session.Dial(socket, session.Options{Software: "lift-cli"})
 	if err != nil {
 		return nil, nil, err
 	}
 	return client, func() { _ = client.Close() }, nil
 }
+
+// socketPath is the flag's, else that of the configuration, in which
+// $LIFT_SOCKET and the default have their say.
+func socketPath(flag string, lookup config.Lookup) string {
+	if flag != "" {
+		return flag
+	}
+	cfg, _ := load(nil, "", lookup) // its faults are not this command's; the socket is usable
+	return cfg.Socket
+}
+
+// A session calls and tells.
+var (
+	_ lift.Caller = (*session.Client)(nil)
+	_ lift.Teller = (*session.Client)(nil)
+)

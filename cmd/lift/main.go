@@ -1,5 +1,6 @@
 // Command lift looks after a mesh from a terminal or from CI: it checks and
-// prints the configuration, and calls services through a running sidecar.
+// prints the configuration, calls services through a running sidecar, and tells
+// what that knows of them.
 package main
 
 import (
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, s streams, lookup config.Lookup) in
 		PersistentPreRun: func(*cobra.Command, []string) { started = true },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(configCommand(s, lookup), callCommand(s, lookup), versionCommand(s))
+	root.AddCommand(configCommand(s, lookup), callCommand(s, lookup), servicesCommand(s, lookup), versionCommand(s))
 	root.SetArgs(args)
 	root.SetIn(s.in)
 	root.SetOut(s.out)

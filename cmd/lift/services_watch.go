@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// watch looks and shows, again and again, until ctx ends; that is how it is meant
+// to end, so it is no failure. A look that fails is shown and made again.
+func watch(ctx context.Context, every time.Duration, look func(context.Context) ([]lift.ServiceStatus, error), show func([]lift.ServiceStatus, error) error) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		all, err := look(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := show(all, err); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// shower returns what shows one look after the other.
+func (f *servicesFlags) shower(s streams) func([]lift.ServiceStatus, error) error {
+	t := terminalOf(s.out)
+	switch {
+	case f.json:
+		return jsonLines(s.out)
+	case t.rows > 0:
+		_, _ = io.WriteString(s.out, "\x1b[2J")
+		return func(all []lift.ServiceStatus, err error) error {
+			t := terminalOf(s.out) // it may have been resized
+			var b bytes.Buffer
+			if err != nil {
+				b.WriteString(fold("lift: "+withoutPrefix(err), 2))
+			} else if err := writeServices(&b, all, t.paint); err != nil {
+				return err
+			}
+			_, err = io.WriteString(s.out, t.redraw(b.String()))
+			return err
+		}
+	default:
+		return changeLines(s.out)
+	}
+}
+
+// jsonLines writes each look as one line: the array of `lift services --json`,
+// or an object with the error.
+func jsonLines(w io.Writer) func([]lift.ServiceStatus, error) error {
+	return func(all []lift.ServiceStatus, err error) error {
+		if err != nil {
+			return json.NewEncoder(w).Encode(map[string]*errorJSON{"error": failureJSON(err)})
+		}
+		return json.NewEncoder(w).Encode(servicesJSON(all))
+	}
+}
+
+// changeLines writes what is new since the last look, a line each: the moment,
+// the service, the endpoint and its state. At first everything is new.
+func changeLines(w io.Writer) func([]lift.ServiceStatus, error) error {
+	var before map[string]string
+	failed := ""
+	return func(all []lift.ServiceStatus, err error) error {
+		now := time.Now().UTC().Format(time.RFC3339)
+		if err != nil {
+			if text := clean(withoutPrefix(err)); text != failed {
+				failed = text
+				_, err := fmt.Fprintf(w, "%s lift: %s\n", now, text)
+				return err
+			}
+			return nil
+		}
+		failed = ""
+		after := states(all)
+		for _, key := range slices.Sorted(maps.Keys(after)) {
+			if old, known := before[key]; known && old == after[key] {
+				continue
+			}
+			if _, err := fmt.Fprintf(w, "%s %s %s\n", now, clean(key), clean(after[key])); err != nil {
+				return err
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(before)) {
+			if _, still := after[key]; !still {
+				if _, err := fmt.Fprintf(w, "%s %s gone\n", now, clean(key)); err != nil {
+					return err
+				}
+			}
+		}
+		before = after
+		return nil
+	}
+}
+
+// states are the endpoints' states, by service and address, and what is wrong
+// with a service, by its name.
+func states(all []lift.ServiceStatus) map[string]string {
+	out := map[string]string{}
+	for i := range all {
+		s := &all[i]
+		switch {
+		case s.Broken != "":
+			out[s.Name] = "broken: " + s.Broken
+		case s.Error != "":
+			out[s.Name] = "its registry cannot be asked: " + s.Error
+		case len(s.Endpoints) == 0:
+			out[s.Name] = "nobody serves it"
+		}
+		for _, e := range s.Endpoints {
+			text := e.State
+			if e.Why != "" {
+				text += ": " + e.Why
+			}
+			out[s.Name+" "+e.Addr] = text
+		}
+	}
+	return out
+}
