@@ -33,7 +33,7 @@ type Balancer struct {
 	now     func() lift.Instant
 	rand    func() uint64
 	notify  func(Change)
-	choose  chooser
+	choose  chooser // of the next set
 	set     atomic.Pointer[Set]
 	outside atomic.Int64
 	first   chan struct{} // closed with the first set
@@ -48,13 +48,28 @@ func New(o Options) *Balancer {
 	if b.rand == nil {
 		b.rand = rand.Uint64
 	}
-	switch o.Strategy {
-	case RoundRobin:
-		b.choose = newRoundRobin(b.rand)
-	default:
-		b.choose = leastRequest{b.rand}
-	}
+	b.choose = b.chooser(o.Strategy)
 	return b
+}
+
+func (b *Balancer) chooser(strategy Strategy) chooser {
+	switch strategy {
+	case RoundRobin:
+		return newRoundRobin(b.rand)
+	default:
+		return leastRequest{b.rand}
+	}
+}
+
+// Use changes the strategy. It must not be called at the same time as itself or
+// Replace.
+func (b *Balancer) Use(strategy Strategy) {
+	b.choose = b.chooser(strategy)
+	if s := b.set.Load(); s != nil {
+		swapped := *s
+		swapped.choose = b.choose
+		b.set.Store(&swapped)
+	}
 }
 
 // NewNode returns a node of this balancer that calls go on to next from.
@@ -66,10 +81,11 @@ func (b *Balancer) NewNode(ep lift.Endpoint, next lift.Caller) *Node {
 
 // Set is an immutable membership.
 type Set struct {
-	nodes []*Node
-	total int64   // of weights
-	even  bool    // all weights are the same
-	order []int32 // round robin's order; see schedule
+	choose chooser
+	nodes  []*Node
+	total  int64   // of weights
+	even   bool    // all weights are the same
+	order  []int32 // round robin's order; see schedule
 }
 
 // Nodes returns the set's nodes. They must not be changed.
@@ -83,7 +99,7 @@ func (s *Set) Nodes() []*Node {
 // Replace swaps the membership. Nodes must come from NewNode of this balancer.
 // Replace must not be called at the same time as itself.
 func (b *Balancer) Replace(nodes []*Node) {
-	s := &Set{nodes: nodes, even: true}
+	s := &Set{choose: b.choose, nodes: nodes, even: true}
 	for _, n := range nodes {
 		w := n.weight()
 		s.total += w
@@ -149,7 +165,7 @@ func (b *Balancer) Pick(c *lift.Call) (*Node, Reason) {
 // Without a node and without a reason, gates have changed while it looked.
 func (b *Balancer) pick(s *Set, c *lift.Call, now lift.Instant) (n *Node, gate int64, why string, r Reason) {
 	if len(c.Attempts) == 0 && b.outside.Load() == 0 {
-		n, why = b.choose.any(s)
+		n, why = s.choose.any(s)
 		return n, 0, why, r
 	}
 	v := b.survey(s, c, now)
@@ -158,9 +174,9 @@ func (b *Balancer) pick(s *Set, c *lift.Call, now lift.Instant) (n *Node, gate i
 	case v.due != nil && (replayable || v.fresh == 0 || overdue):
 		return v.due, v.dueAt, "probe", r
 	case v.fresh > 0:
-		n, why = b.choose.among(s, func(n *Node) bool { return n.gate.Load() == 0 && !c.Tried(n.Endpoint().Key()) })
+		n, why = s.choose.among(s, func(n *Node) bool { return n.gate.Load() == 0 && !c.Tried(n.Endpoint().Key()) })
 	case v.closed > 0:
-		n, why = b.choose.among(s, func(n *Node) bool { return n.gate.Load() == 0 })
+		n, why = s.choose.among(s, func(n *Node) bool { return n.gate.Load() == 0 })
 		why += ", all were tried"
 	}
 	if n == nil && v.closed == 0 {

@@ -115,7 +115,7 @@ func (r *reader) build(own, overlay *part) (*Config, Problems) {
 	c.Broken = breaking[""].brief()
 	for _, s := range c.services {
 		s.broken = breaking[s.name].brief()
-		c.Services = append(c.Services, s.config(r.serviceTable, c.Broken))
+		c.Services = append(c.Services, s.config(r.serviceTable, c))
 	}
 	return c, r.problems
 }
@@ -186,11 +186,12 @@ type service struct {
 	broken error
 }
 
-// config fills the struct. whole, if not nil, is what breaks everything.
-func (s *service) config(table []setting[mesh.ServiceConfig], whole error) mesh.ServiceConfig {
+// config fills the struct. The whole's Broken, if not nil, is what breaks everything.
+func (s *service) config(table []setting[mesh.ServiceConfig], whole *Config) mesh.ServiceConfig {
 	c := mesh.ServiceConfig{Name: s.name, From: s.values["from"].text, Broken: s.broken, Registry: s.registry()}
-	if whole != nil {
-		c.Broken = whole
+	c.Marks = s.marks(table, whole.globals)
+	if whole.Broken != nil {
+		c.Broken = whole.Broken
 	}
 	for i := range table {
 		set := &table[i]

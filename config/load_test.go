@@ -84,7 +84,7 @@ services:
 `, env())
 	s := c.Services[0]
 	want := mesh.ServiceConfig{
-		Name: "orders", From: "static", Registry: s.Registry, Timeout: 90 * time.Second, AttemptTimeout: 3 * time.Second,
+		Name: "orders", From: "static", Marks: s.Marks, Registry: s.Registry, Timeout: 90 * time.Second, AttemptTimeout: 3 * time.Second,
 		Retry: resilience.RetryConfig{
 			Attempts: 4, Backoff: 5 * time.Millisecond, BackoffMax: 6 * time.Millisecond,
 			Budget: resilience.BudgetConfig{Ratio: 0.25, FloorPerSecond: 1, Burst: 2},

@@ -19,6 +19,8 @@ type ServiceConfig struct {
 	Name string
 	// From says where Registry learns its endpoints (static, dns, ...), for people.
 	From string
+	// Marks tell a reload what has changed. Default: everything may have.
+	Marks Marks
 	// Broken, if not nil, is what is wrong with this service's configuration.
 	// Its calls fail with it; other services are not touched.
 	Broken error

@@ -7,7 +7,6 @@ import (
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/balancer"
 	"github.com/liftmesh/lift/resilience"
-	"github.com/liftmesh/lift/transport"
 )
 
 // member is what a service remembers of one of its endpoints.
@@ -15,34 +14,31 @@ type member struct {
 	s       *Service
 	node    *balancer.Node
 	breaker *resilience.Breaker
-	up      atomic.Pointer[transport.Upstream]
-	usual   atomic.Int64 // how long its answers take, nanoseconds; 0: not known
-	gone    lift.Instant // when it left the set; zero while it is in it. Guarded by Service.mu
+	// attempts is the stack, up its end; both are replaced by a reload.
+	attempts atomic.Pointer[lift.Caller]
+	up       atomic.Pointer[way]
+	usual    atomic.Int64 // how long its answers take, nanoseconds; 0: not known
+	gone     lift.Instant // when it left the set; zero while it is in it. Guarded by Service.mu
 }
 
 func (s *Service) newMember(ep lift.Endpoint) *member {
+	cfg := s.config()
 	m := &member{s: s}
-	m.node = s.balancer.NewNode(ep, s.attempt(m))
-	m.breaker = resilience.NewBreaker(s.cfg.Breaker, m.node, s.o.Now, s.o.Rand)
-	m.open()
+	m.node = s.balancer.NewNode(ep, m)
+	m.breaker = resilience.NewBreaker(cfg.Breaker, m.node, s.o.Now, s.o.Rand)
+	m.build(cfg)
+	m.open(cfg)
 	return m
 }
 
-// open makes the way to the endpoint anew.
-func (m *member) open() {
-	s := m.s
-	up := transport.New(m.node.Endpoint().Addr, transport.Options{
-		Config: s.cfg.Transport, Now: s.o.Now, Dial: s.o.Dial, Slots: s.slots, Sign: s.cfg.Sign, Log: s.log,
-	})
-	m.up.Store(&up)
+// build makes the stack of the attempts anew.
+func (m *member) build(cfg *ServiceConfig) {
+	attempts := m.s.attempt(cfg, m)
+	m.attempts.Store(&attempts)
 }
 
-func (m *member) upstream() transport.Upstream { return *m.up.Load() }
-
-// connect is the end of the way: the endpoint's connections.
-func (m *member) connect(c *lift.Call) (*lift.Response, error) {
-	return m.upstream().Call(c)
-}
+// Call implements [lift.Caller]: it sends one attempt to the endpoint.
+func (m *member) Call(c *lift.Call) (*lift.Response, error) { return (*m.attempts.Load()).Call(c) }
 
 // judge sees the attempt's end and has it decided, once, how it ended.
 func (m *member) judge(next lift.Caller) lift.Caller {

@@ -36,20 +36,24 @@ func (s *Service) watchOnce(ctx context.Context) {
 			s.log.Error("panic in a registry, contained", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		}
 	}()
-	for set, err := range s.cfg.Registry.Watch(ctx, s.cfg.Lookup) {
+	cfg := s.config()
+	for set, err := range cfg.Registry.Watch(ctx, cfg.Lookup) {
 		if err != nil {
-			s.failed(err)
+			s.failed(ctx, err)
 			continue
 		}
-		s.apply(set)
+		s.apply(ctx, set)
 	}
 }
 
 // failed notes that the registry failed; the last set stays.
-func (s *Service) failed(err error) {
+func (s *Service) failed(ctx context.Context, err error) {
 	s.mu.Lock()
-	first := s.watchErr == nil
-	s.watchErr = err
+	current := ctx.Err() == nil // else another source has the word
+	first := current && s.watchErr == nil
+	if current {
+		s.watchErr = err
+	}
 	s.mu.Unlock()
 	if first {
 		s.log.Warn("the registry fails; the last set stays in use", "error", err.Error())
@@ -57,11 +61,15 @@ func (s *Service) failed(err error) {
 }
 
 // apply makes set the membership. Endpoints that stay keep their memory, those
-// that left keep their verdict for a while.
-func (s *Service) apply(set []lift.Endpoint) {
+// that left keep their verdict for a while. ctx is the watch's: once it has ended
+// another source may have the word.
+func (s *Service) apply(ctx context.Context, set []lift.Endpoint) {
 	now := s.o.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if ctx.Err() != nil {
+		return
+	}
 	if s.watchErr != nil {
 		s.watchErr = nil
 		s.log.Info("the registry is back")
@@ -82,7 +90,7 @@ func (s *Service) apply(set []lift.Endpoint) {
 		case in[key]:
 		case m.gone.IsZero():
 			m.gone = now
-			m.upstream().Close()
+			m.upstream().retire()
 		case now.Since(m.gone) > keepGone:
 			m.node.Retire()
 			delete(s.members, key)
@@ -97,7 +105,7 @@ func (s *Service) apply(set []lift.Endpoint) {
 func (s *Service) member(ep lift.Endpoint) *member {
 	m := s.members[ep.Key()]
 	if m != nil && m.node.Endpoint().Addr != ep.Addr {
-		m.upstream().Close()
+		m.upstream().retire()
 		m.node.Retire()
 		m = nil
 	}
@@ -109,7 +117,7 @@ func (s *Service) member(ep lift.Endpoint) *member {
 	m.node.Update(ep)
 	if !m.gone.IsZero() {
 		m.gone = lift.Instant{}
-		m.open()
+		m.open(s.config())
 	}
 	return m
 }
@@ -133,21 +141,22 @@ func (s *Service) warm(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	if s.cfg.Warm <= 0 {
+	warm := s.config().Warm
+	if warm <= 0 {
 		return
 	}
 	var wg sync.WaitGroup
 	for _, m := range s.current() {
 		wg.Go(func() {
 			// What does not connect now says so when it is called.
-			_ = m.upstream().Warm(ctx, s.cfg.Warm)
+			_ = m.upstream().Warm(ctx, warm)
 		})
 	}
 	wg.Wait()
 }
 
 func (s *Service) thaw() {
-	if r, ok := s.cfg.Registry.(registry.Thawer); ok {
+	if r, ok := s.config().Registry.(registry.Thawer); ok {
 		r.Thawed()
 	}
 	for _, m := range s.current() {

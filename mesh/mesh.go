@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -43,34 +44,46 @@ type Options struct {
 // [lift.Caller], and works the same in a sidecar and inside an application.
 // Safe for concurrent use.
 type Mesh struct {
-	services map[string]*Service
-	names    []string
-	broken   error
-	now      func() lift.Instant
+	o     Options
+	slots *transport.Slots
+	table atomic.Pointer[table]
 
 	invocations atomic.Int64
+	ctx         context.Context // of the watches
 	stop        context.CancelFunc
 	work        sync.WaitGroup
+
+	reload sync.Mutex
+	closed bool
+}
+
+// table is what can be called; a reload swaps it whole.
+type table struct {
+	services map[string]*Service
+	names    []string // sorted
+	broken   error
+}
+
+func newTable(services map[string]*Service, broken error) *table {
+	return &table{services: services, names: slices.Sorted(maps.Keys(services)), broken: broken}
 }
 
 // New starts the data plane: it watches the registries of all services from now
 // on. Close it to give back connections and goroutines.
 func New(o Options) *Mesh {
-	o = o.withDefaults()
-	ctx, stop := context.WithCancel(context.Background())
-	m := &Mesh{services: make(map[string]*Service, len(o.Services)), broken: o.Broken, now: o.Now, stop: stop}
-	slots := transport.NewSlots(0, 0)
+	m := &Mesh{o: o.withDefaults(), slots: transport.NewSlots(0, 0)}
+	m.ctx, m.stop = context.WithCancel(context.Background())
+	services := make(map[string]*Service, len(o.Services))
 	for _, cfg := range o.Services {
-		s := newService(cfg, &o, slots, &m.invocations)
-		m.services[cfg.Name] = s
+		services[cfg.Name] = newService(cfg, &m.o, m.slots, &m.invocations)
 	}
-	for name, s := range m.services {
-		m.names = append(m.names, name)
-		if s.cfg.Broken == nil {
-			m.work.Go(func() { s.watch(ctx) })
+	for _, s := range services {
+		s.unwatch = func() {}
+		if s.config().Broken == nil {
+			m.start(s)
 		}
 	}
-	slices.Sort(m.names)
+	m.table.Store(newTable(services, o.Broken))
 	return m
 }
 
@@ -88,29 +101,30 @@ func (o Options) withDefaults() Options {
 }
 
 // Names returns the names of the services, sorted.
-func (m *Mesh) Names() []string { return slices.Clone(m.names) }
+func (m *Mesh) Names() []string { return slices.Clone(m.table.Load().names) }
 
 // Service returns the service of that name, nil if there is none.
-func (m *Mesh) Service(name string) *Service { return m.services[name] }
+func (m *Mesh) Service(name string) *Service { return m.table.Load().services[name] }
 
 // Call implements [lift.Caller]: it sends the call down its service's stack.
 func (m *Mesh) Call(c *lift.Call) (*lift.Response, error) {
-	c.Began = m.now()
-	if m.broken != nil {
-		return nil, lift.Errorf(c, lift.Misconfigured, "%w", m.broken)
+	c.Began = m.o.Now()
+	t := m.table.Load()
+	if t.broken != nil {
+		return nil, lift.Errorf(c, lift.Misconfigured, "%w", t.broken)
 	}
-	s := m.services[c.Service]
+	s := t.services[c.Service]
 	if s == nil {
-		return nil, m.unknown(c)
+		return nil, t.unknown(c)
 	}
 	return s.Call(c)
 }
 
-func (m *Mesh) unknown(c *lift.Call) error {
-	if len(m.names) == 0 {
+func (t *table) unknown(c *lift.Call) error {
+	if len(t.names) == 0 {
 		return lift.Errorf(c, lift.UnknownService, "no service is configured; add %q under services: in lift.yaml", c.Service)
 	}
-	return lift.Errorf(c, lift.UnknownService, "no service %q is configured; the configured ones are %s", c.Service, known(m.names))
+	return lift.Errorf(c, lift.UnknownService, "no service %q is configured; the configured ones are %s", c.Service, known(t.names))
 }
 
 // known lists names, the first few of many.
@@ -126,8 +140,8 @@ func known(names []string) string {
 // its configuration wants warm, until ctx ends.
 func (m *Mesh) Warm(ctx context.Context) {
 	var wg sync.WaitGroup
-	for _, s := range m.services {
-		if s.cfg.Broken == nil {
+	for _, s := range m.table.Load().services {
+		if s.config().Broken == nil {
 			wg.Go(func() { s.warm(ctx) })
 		}
 	}
@@ -142,8 +156,8 @@ func (m *Mesh) Invoked(ctx context.Context, thawed bool) {
 	if !thawed {
 		return
 	}
-	for _, s := range m.services {
-		if s.cfg.Broken != nil {
+	for _, s := range m.table.Load().services {
+		if s.config().Broken != nil {
 			continue
 		}
 		m.work.Go(func() {
@@ -162,9 +176,12 @@ const recent = 3
 // Close stops watching, closes the connections once nothing is in flight, and
 // waits for its own goroutines.
 func (m *Mesh) Close() {
+	m.reload.Lock()
+	m.closed = true
+	m.reload.Unlock()
 	m.stop()
 	m.work.Wait()
-	for _, s := range m.services {
+	for _, s := range m.table.Load().services {
 		s.close()
 	}
 }

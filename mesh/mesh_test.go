@@ -370,3 +370,15 @@ func ExampleMesh() {
 	fmt.Println(lift.CodeOf(err), len(c.Attempts) > 0)
 	// Output: unavailable true
 }
+
+func ExampleMesh_Reload() {
+	m := mesh.New(mesh.Options{Services: []mesh.ServiceConfig{{Name: "orders", Registry: static.New(nil)}}})
+	defer m.Close()
+	// A mark that stays says that the service did; without marks all has changed.
+	changes, err := m.Reload([]mesh.ServiceConfig{
+		{Name: "orders", Registry: static.New(nil), Timeout: time.Second},
+		{Name: "billing", Registry: static.New(nil)},
+	})
+	fmt.Printf("%+v %v", changes, err)
+	// Output: {Added:[billing] Changed:[orders] Removed:[]} <nil>
+}

@@ -18,17 +18,19 @@ import (
 // Service is what the mesh remembers of one service. The stack is built over
 // it; it outlives the stack.
 type Service struct {
-	cfg   ServiceConfig
 	o     *Options
 	slots *transport.Slots
 	log   *slog.Logger
 
+	settings atomic.Pointer[settings]
 	balancer *balancer.Balancer
 	budget   *resilience.Budget
-	caller   lift.Caller
 
+	calls       lease // the calls up to their response's head
 	invocations *atomic.Int64
-	used        atomic.Int64 // the invocation in which it was called last
+	used        atomic.Int64    // the invocation in which it was called last
+	watching    context.Context // the watch's, which unwatch ends
+	unwatch     context.CancelFunc
 
 	mu       sync.Mutex
 	members  map[string]*member
@@ -36,18 +38,36 @@ type Service struct {
 	told     lift.Instant // when the registry told the current set
 }
 
+// settings are a service's configuration and the stack that was built by it. They
+// are replaced together.
+type settings struct {
+	cfg    ServiceConfig
+	caller lift.Caller
+}
+
 func newService(cfg ServiceConfig, o *Options, slots *transport.Slots, invocations *atomic.Int64) *Service {
 	cfg = cfg.withDefaults()
 	s := &Service{
-		cfg: cfg, o: o, slots: slots, invocations: invocations,
+		o: o, slots: slots, invocations: invocations,
 		log:     o.Log.With("service", cfg.Name),
 		budget:  resilience.NewBudget(cfg.Retry.Budget, o.Now),
 		members: make(map[string]*member),
 	}
+	s.calls.end = func() {
+		s.unwatch()
+		s.close()
+	}
 	s.balancer = balancer.New(balancer.Options{Strategy: cfg.Balancer, Now: o.Now, Rand: o.Rand, Notify: s.changed})
-	s.caller = s.stack()
+	s.settings.Store(s.build(cfg))
 	return s
 }
+
+func (s *Service) build(cfg ServiceConfig) *settings {
+	return &settings{cfg: cfg, caller: s.stack(&cfg)}
+}
+
+// config is what holds now. It must not be changed.
+func (s *Service) config() *ServiceConfig { return &s.settings.Load().cfg }
 
 func (c ServiceConfig) withDefaults() ServiceConfig {
 	if c.Timeout == 0 {
@@ -68,11 +88,16 @@ func (c ServiceConfig) withDefaults() ServiceConfig {
 
 // Call implements [lift.Caller].
 func (s *Service) Call(c *lift.Call) (*lift.Response, error) {
-	if s.cfg.Broken != nil {
-		return nil, lift.Errorf(c, lift.Misconfigured, "%w", s.cfg.Broken)
+	if !s.calls.take() {
+		return nil, lift.Errorf(c, lift.UnknownService, "the service %q was removed from the configuration", c.Service)
+	}
+	defer s.calls.give()
+	now := s.settings.Load()
+	if now.cfg.Broken != nil {
+		return nil, lift.Errorf(c, lift.Misconfigured, "%w", now.cfg.Broken)
 	}
 	s.used.Store(s.invocations.Load())
-	return s.caller.Call(c)
+	return now.caller.Call(c)
 }
 
 // record is the outermost step: what leaves it has been seen.

@@ -7,23 +7,23 @@ import (
 
 // stack is the whole way of a call to one service, in order. This file is the
 // one place that says it.
-func (s *Service) stack() lift.Caller {
+func (s *Service) stack(cfg *ServiceConfig) lift.Caller {
 	return lift.Stack(s.pick(),
 		// Sees every end, a rejection too, and contains whatever panics below.
 		s.record,
 		// The time there is for all that follows, attempts and waits included.
-		resilience.Deadline(s.cfg.Timeout, s.o.Now, s.o.Invocation),
+		resilience.Deadline(cfg.Timeout, s.o.Now, s.o.Invocation),
 		// Above Pick, so that each try picks anew; below Deadline, which bounds it.
-		resilience.Retry(s.cfg.Retry, s.budget, s.o.Now, s.o.Rand),
+		resilience.Retry(cfg.Retry, s.budget, s.o.Now, s.o.Rand),
 	)
 }
 
 // attempt is the way of one attempt, from the endpoint that was picked on.
-func (s *Service) attempt(m *member) lift.Caller {
+func (s *Service) attempt(cfg *ServiceConfig, m *member) lift.Caller {
 	return lift.Stack(lift.CallerFunc(m.connect),
 		// Sees the attempt's end, whatever it is, and gives back what Pick took.
 		m.judge,
 		// Nearest to the wire: what it cuts is the endpoint's time alone.
-		resilience.AttemptTimeout(s.cfg.AttemptTimeout),
+		resilience.AttemptTimeout(cfg.AttemptTimeout),
 	)
 }

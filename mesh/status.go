@@ -14,17 +14,18 @@ var _ lift.Teller = (*Mesh)(nil)
 
 // Services implements [lift.Teller]. It asks nobody, so ctx does not matter.
 func (m *Mesh) Services(_ context.Context, names ...string) ([]lift.ServiceStatus, error) {
-	if m.broken != nil {
-		return nil, &lift.Error{Code: lift.Misconfigured, Err: m.broken}
+	t := m.table.Load()
+	if t.broken != nil {
+		return nil, &lift.Error{Code: lift.Misconfigured, Err: t.broken}
 	}
 	if len(names) == 0 {
-		names = m.Names()
+		names = t.names
 	}
 	all := make([]lift.ServiceStatus, 0, len(names))
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		s := m.Service(name)
+		s := t.services[name]
 		if s == nil {
-			return nil, m.unknown(&lift.Call{Service: name})
+			return nil, t.unknown(&lift.Call{Service: name})
 		}
 		all = append(all, s.Snapshot())
 	}
@@ -34,9 +35,10 @@ func (m *Mesh) Services(_ context.Context, names ...string) ([]lift.ServiceStatu
 // Snapshot returns what is known of the service now. Each endpoint is seen whole,
 // but while calls run no two of them at quite the same moment.
 func (s *Service) Snapshot() lift.ServiceStatus {
-	st := lift.ServiceStatus{Name: s.cfg.Name, From: s.cfg.From, At: s.o.Now().Wall}
-	if s.cfg.Broken != nil {
-		st.Broken = s.cfg.Broken.Error()
+	cfg := s.config()
+	st := lift.ServiceStatus{Name: cfg.Name, From: cfg.From, At: s.o.Now().Wall}
+	if cfg.Broken != nil {
+		st.Broken = cfg.Broken.Error()
 		return st
 	}
 	s.mu.Lock()

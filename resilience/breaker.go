@@ -55,6 +55,18 @@ func NewBreaker(cfg BreakerConfig, gate Gate, now func() lift.Instant, rand func
 	return &Breaker{cfg: cfg.WithDefaults(), gate: gate, now: now, rand: rand}
 }
 
+// Change makes cfg hold from now on. An open endpoint stays open until its time,
+// failures in a row stay counted; the counts of another window begin anew.
+func (b *Breaker) Change(cfg BreakerConfig) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := b.cfg.Window
+	b.cfg = cfg.WithDefaults()
+	if b.state != nil && b.cfg.Window != before {
+		b.state = b.newState()
+	}
+}
+
 // Report tells the breaker of an attempt that has ended and been judged. It must
 // be called for every attempt that was a probe.
 func (b *Breaker) Report(a *lift.Attempt) {

@@ -33,6 +33,16 @@ func NewBudget(cfg BudgetConfig, now func() lift.Instant) *Budget {
 	return &Budget{cfg: cfg, now: now, tokens: cfg.Burst, filled: at, span: at}
 }
 
+// Change makes cfg hold from now on; what is saved stays, within what cfg lets save.
+func (b *Budget) Change(cfg BudgetConfig) {
+	at := b.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance(at)
+	b.cfg = cfg.WithDefaults()
+	b.tokens = min(b.tokens, b.capacity())
+}
+
 // Deposit pays in for one call.
 func (b *Budget) Deposit(at lift.Instant) {
 	b.mu.Lock()

@@ -1,0 +1,144 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/liftmesh/lift/registry"
+)
+
+// Marks stand for settings, so that a reload can tell what has changed: settings
+// themselves hold functions and pointers that cannot be compared. Equal marks
+// promise equal settings; an empty one is equal to none.
+type Marks struct {
+	// All of the service's settings.
+	All string
+	// Source is for Registry and Lookup.
+	Source string
+	// Transport is for Transport and Sign.
+	Transport string
+}
+
+// Changes are the names of the services that a reload touched, each list sorted.
+type Changes struct{ Added, Changed, Removed []string }
+
+// None reports whether nothing was touched.
+func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) == 0 }
+
+// Reload makes services the services that can be called, while calls run. None
+// of them fails for it:
+//
+//   - A service whose mark is the same is not touched.
+//   - One that has changed gets a new stack over the same memory: endpoints that
+//     stay keep their verdict, the budget what it saved, and, where neither
+//     transport nor source changed, connections and watch go on. The old set serves
+//     until a new source has told its first one.
+//   - One that was removed ends after its running calls. New ones are unknown.
+//
+// Where anything is broken nothing is changed, and the error says all of it.
+func (m *Mesh) Reload(services []ServiceConfig) (Changes, error) {
+	m.reload.Lock()
+	defer m.reload.Unlock()
+	if m.closed {
+		return Changes{}, errors.New("the mesh is closed")
+	}
+	var broken []error
+	wanted := make(map[string]ServiceConfig, len(services))
+	for _, cfg := range services {
+		cfg = cfg.withDefaults()
+		if cfg.Broken != nil {
+			broken = append(broken, fmt.Errorf("service %s: %w", cfg.Name, cfg.Broken))
+		}
+		wanted[cfg.Name] = cfg
+	}
+	if len(broken) > 0 {
+		return Changes{}, errors.Join(broken...)
+	}
+
+	// From here on nothing can fail.
+	var ch Changes
+	old := m.table.Load().services
+	next := make(map[string]*Service, len(wanted))
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		cfg, s := wanted[name], old[name]
+		switch {
+		case s == nil:
+			ch.Added = append(ch.Added, name)
+			s = newService(cfg, &m.o, m.slots, &m.invocations)
+			m.start(s)
+		case !same(s.config().Marks.All, cfg.Marks.All):
+			ch.Changed = append(ch.Changed, name)
+			if s.change(cfg) {
+				m.start(s)
+			}
+		}
+		next[name] = s
+	}
+	m.table.Store(newTable(next, nil))
+	for _, name := range slices.Sorted(maps.Keys(old)) {
+		if next[name] == nil {
+			ch.Removed = append(ch.Removed, name)
+			old[name].calls.retire()
+		}
+	}
+	for _, name := range slices.Concat(ch.Added, ch.Changed) {
+		s, ctx := next[name], next[name].watching
+		m.work.Go(func() { s.warm(ctx) })
+	}
+	return ch, nil
+}
+
+// start has s watched, in place of a watch that there was.
+func (m *Mesh) start(s *Service) {
+	ctx, stop := context.WithCancel(m.ctx)
+	if s.unwatch != nil {
+		s.unwatch()
+	}
+	s.watching, s.unwatch = ctx, stop
+	m.work.Go(func() { s.watch(ctx) })
+}
+
+// change gives the service new settings over the memory that it has. It reports
+// whether the source has changed too, and with it the watch.
+func (s *Service) change(cfg ServiceConfig) (source bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.config()
+	s.budget.Change(cfg.Retry.Budget)
+	s.settings.Store(s.build(cfg))
+	if cfg.Balancer != old.Balancer {
+		s.balancer.Use(cfg.Balancer)
+	}
+	ways := !same(old.Marks.Transport, cfg.Marks.Transport)
+	for _, m := range s.members {
+		m.breaker.Change(cfg.Breaker)
+		m.build(&cfg)
+		if ways && m.gone.IsZero() {
+			m.open(&cfg)
+		}
+	}
+	if old.Broken != nil {
+		return true
+	}
+	source = !same(old.Marks.Source, cfg.Marks.Source) && !sameSource(old, &cfg)
+	if source {
+		s.watchErr = nil // the old one's
+	}
+	return source
+}
+
+func same(a, b string) bool { return a != "" && a == b }
+
+// sameSource is for settings without marks, as programs make them: one registry
+// that is asked for the same name.
+func sameSource(a, b *ServiceConfig) bool {
+	return a.Marks.Source == "" && b.Marks.Source == "" && a.Lookup == b.Lookup && identical(a.Registry, b.Registry)
+}
+
+func identical(a, b registry.Registry) bool {
+	return a != nil && b != nil && reflect.TypeOf(a).Comparable() && a == b
+}
