@@ -45,7 +45,7 @@ func architecture() []room {
 		{folder: "balancer", rooms: []string{"."}},
 		{folder: "observe", rooms: []string{"."}},
 		{folder: "resilience", rooms: []string{"."}, modules: []string{"github.com/sony/gobreaker/v2"}},
-		{folder: "transport", rooms: []string{"."}},
+		{folder: "transport", rooms: []string{"."}, modules: []string{netModule}},
 		{folder: "registry", rooms: []string{"."}}, // each source of endpoints has one client library at most
 		{folder: "registry/static", rooms: []string{".", "registry"}},
 		{folder: "registry/dns", rooms: []string{".", "registry"}, modules: []string{"github.com/miekg/dns"}},

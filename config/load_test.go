@@ -71,7 +71,7 @@ services:
     from: static
     endpoints: ["10.0.1.7:8443;zone=use1-az1;weight=2"]
     listen: "[::1]:4201"
-    protocol: http
+    protocol: h2c
     host: orders.internal:8443
     path_prefix: /v2
     timeout: 1m30s
@@ -95,7 +95,7 @@ services:
 		},
 		Balancer: balancer.RoundRobin,
 		Transport: transport.Config{
-			Host: "orders.internal:8443", PathPrefix: "/v2",
+			Protocol: transport.H2C, Host: "orders.internal:8443", PathPrefix: "/v2",
 			ConnectTimeout: 10 * time.Millisecond, SafeIdle: 11 * time.Millisecond, MaxIdle: 12 * time.Millisecond,
 			MaxConnections: 13, MaxIdleConnections: 12, MaxHeader: 15 << 10, Whole: 16,
 		},

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/transport"
 )
 
 // serviceSettings is the table of what can be said of a service, and in
@@ -23,9 +24,9 @@ func reachSettings() []setting[mesh.ServiceConfig] {
 			why:   "so that only a base URL changes in a program",
 		}, nil}, // goes to Config.Plain
 		{rule{
-			path: "protocol", kind: choice, choices: []string{"http"}, own: true, preset: "http",
-			means: "what the endpoints speak: http is HTTP/1.1",
+			path: "protocol", kind: choice, choices: []string{"http", "h2c", "grpc"}, own: true, preset: "http",
+			means: "what the endpoints speak: http is HTTP/1.1, h2c is HTTP/2 without TLS, grpc is HTTP/2 with calls that are gRPC's; see [Upstreams](upstreams.md)",
 			why:   "every server does",
-		}, nil},
+		}, func(s *sc, d datum) { s.Transport.Protocol = transport.Protocol(d.text) }},
 	}
 }

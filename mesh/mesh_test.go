@@ -15,6 +15,7 @@ import (
 	"github.com/liftmesh/lift/mesh"
 	"github.com/liftmesh/lift/registry/registrytest"
 	"github.com/liftmesh/lift/registry/static"
+	"github.com/liftmesh/lift/transport"
 )
 
 func all() *network { return newNetwork("a:1", "b:1", "c:1") }
@@ -36,8 +37,15 @@ func TestCallsAreSpread(t *testing.T) {
 	})
 }
 
-// Every upheaval, for calls that can be sent again and for others.
+// Every upheaval, for calls that can be sent again and for others, whatever is
+// spoken.
 func TestUpheavals(t *testing.T) {
+	for _, protocol := range []transport.Protocol{transport.HTTP, transport.H2C} {
+		t.Run(string(protocol), func(t *testing.T) { upheavals(t, protocol) })
+	}
+}
+
+func upheavals(t *testing.T, protocol transport.Protocol) {
 	for _, tt := range []struct {
 		name      string
 		move      func(a *instance)
@@ -52,7 +60,7 @@ func TestUpheavals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := all()
-				m := start(t, n, registrytest.NewFake(n.endpoints()...), nil)
+				m := start(t, n, registrytest.NewFake(n.endpoints()...), func(o *mesh.Options) { o.Services[0].Transport.Protocol = protocol })
 				lost := 0
 				flow := func(d time.Duration) {
 					for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {

@@ -65,7 +65,10 @@ func (n *network) dial(_ context.Context, _, addr string) (net.Conn, error) {
 	i.mu.Unlock()
 	go func() {
 		l := &oneConn{conn: server, closed: make(chan struct{})}
-		_ = (&http.Server{Handler: i, ReadHeaderTimeout: time.Hour, ConnState: l.watch}).Serve(l)
+		var both http.Protocols
+		both.SetHTTP1(true)
+		both.SetUnencryptedHTTP2(true)
+		_ = (&http.Server{Handler: i, ReadHeaderTimeout: time.Hour, ConnState: l.watch, Protocols: &both}).Serve(l)
 	}()
 	return client, nil
 }

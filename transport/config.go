@@ -8,6 +8,8 @@ import (
 // Config says how to reach the endpoints of one service. A zero field means its
 // default; see [Config.WithDefaults].
 type Config struct {
+	// Protocol is what the endpoints speak. Default [HTTP].
+	Protocol Protocol
 	// Host is the Host header of what is sent, host or host:port, and the name that
 	// TLS asks for. Default the endpoint's address. See [CheckHost].
 	Host string
@@ -46,6 +48,7 @@ type Config struct {
 
 // WithDefaults returns c with its zero fields set to their defaults.
 func (c Config) WithDefaults() Config {
+	c.Protocol = cmp.Or(c.Protocol, HTTP)
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, time.Second)
 	c.SafeIdle = cmp.Or(c.SafeIdle, 3*time.Second)
 	c.MaxIdle = cmp.Or(c.MaxIdle, 55*time.Second)

@@ -20,6 +20,8 @@ type failure struct {
 	silent bool
 	// unsent: not a byte of the request had left.
 	unsent bool
+	// elsewhere: the endpoint cannot have begun, and over another connection it may.
+	elsewhere bool
 }
 
 // cause is who cut an exchange short.

@@ -89,6 +89,11 @@ func bodyBroke(c *conn, err error, n, size int64) *failure {
 		err = c.readErr
 	}
 	c.mu.Unlock()
+	return brokeAfter(err, n, size)
+}
+
+// brokeAfter words the end of a body within it; n and size are -1 if unknown.
+func brokeAfter(err error, n, size int64) *failure {
 	of := ""
 	if size >= 0 {
 		of = fmt.Sprintf(" of %d", size)

@@ -24,7 +24,7 @@ type securer struct {
 }
 
 func newSecurer(addr string, o Options) *securer {
-	s := &securer{tls: o.Config.TLS, addr: addr, host: o.Config.Host, offer: []string{"http/1.1"}, now: o.Now, log: o.Log}
+	s := &securer{tls: o.Config.TLS, addr: addr, host: o.Config.Host, offer: o.Config.Protocol.offer(), now: o.Now, log: o.Log}
 	if s.now == nil {
 		s.now = lift.Now
 	}

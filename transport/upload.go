@@ -28,7 +28,7 @@ func (e *uploadError) Unwrap() error { return e.err }
 // connection does. The goroutine ends with the exchange, or with the read that
 // it is in: whoever made the call closes the body when the call is over.
 type upload struct {
-	pool *Pool
+	way  *way
 	body *lift.Body
 	size int64 // declared, -1 if unknown
 	// trailer is the request's, filled at the body's end; only what was announced.
@@ -50,8 +50,8 @@ type chunk struct {
 	err  error
 }
 
-func (p *Pool) newUpload(b *lift.Body) *upload {
-	return &upload{pool: p, body: b, size: b.Size(), over: make(chan struct{}), chunks: make(chan chunk), taken: make(chan struct{})}
+func (w *way) newUpload(b *lift.Body) *upload {
+	return &upload{way: w, body: b, size: b.Size(), over: make(chan struct{}), chunks: make(chan chunk), taken: make(chan struct{})}
 }
 
 // abort ends the exchange's interest in the body. Safe for concurrent use, on nil too.
@@ -111,7 +111,7 @@ func (u *upload) Close() error {
 }
 
 func (u *upload) pump() {
-	defer u.pool.contain("reading a request's body", func(err error) { u.give(chunk{err: &uploadError{err}}) })
+	defer u.way.contain("reading a request's body", func(err error) { u.give(chunk{err: &uploadError{err}}) })
 	r, err := u.body.Reader()
 	if err != nil {
 		u.give(chunk{err: &uploadError{err}})

@@ -22,5 +22,13 @@ type Upstream interface {
 	Stats() Stats
 }
 
-// New returns the way to the endpoint at addr (host:port). Nothing is opened yet.
-func New(addr string, o Options) Upstream { return NewPool(addr, o) }
+// New returns the way to the endpoint at addr (host:port), as the configuration's
+// Protocol says. Nothing is opened yet.
+func New(addr string, o Options) Upstream {
+	switch o.Config.Protocol {
+	case H2C, H2, GRPC:
+		return NewMux(addr, o)
+	default:
+		return NewPool(addr, o)
+	}
+}

@@ -225,9 +225,11 @@ func newBenchTLS(t *testing.T, first peer, cfg transport.Config, secure *tls.Con
 	return b
 }
 
-// call makes a call with one attempt of a second, and a deadline of ten.
-func (b *bench) call(method string, body *lift.Body) *lift.Call {
-	now := b.clock.now()
+func (b *bench) call(method string, body *lift.Body) *lift.Call { return aCall(b.clock, method, body) }
+
+// aCall is a call with one attempt of a second, and a deadline of ten.
+func aCall(clock *clock, method string, body *lift.Body) *lift.Call {
+	now := clock.now()
 	c := &lift.Call{Service: "orders", Method: method, Path: "/things?id=1", Body: body, Deadline: now.Wall.Add(10 * time.Second), Began: now}
 	a := c.Attempt()
 	a.Began, a.Timeout = now, time.Second
