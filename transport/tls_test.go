@@ -3,6 +3,7 @@ package transport_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -352,70 +355,98 @@ func TestPlainAtTLS(t *testing.T) {
 	}
 }
 
-// Over real sockets, a connection whose session ticket arrives just when it is
-// looked at is alive, and one that has said its end is not.
+// Over real sockets: a connection with a session ticket on it that nobody has read
+// yet is alive, and one on which the endpoint has said its end is not.
 func TestTLSLiveness(t *testing.T) {
 	a := newAuthority(t, "ca")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	secure := a.server("orders.test", nil)
-	type held struct {
-		net.Conn
-		release chan struct{}
-	}
-	conns := make(chan held, 1)
-	go func() {
-		for {
-			c, err := ln.Accept()
+	client := a.issue("client", nil)
+	for name, alive := range map[string]bool{"ticket": true, "end": false} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
-				return
+				t.Fatal(err)
 			}
-			h := held{c, make(chan struct{})}
-			conns <- h
+			secure := a.server("orders.test", func(c *tls.Config) {
+				c.ClientAuth = tls.RequireAnyClientCert // the ticket then comes by itself, after the handshake
+			})
+			spoken := make(chan struct{}, 2) // the endpoint's last word before the call is on the way
+			var serving sync.WaitGroup
+			serving.Go(func() {
+				for first := true; ; first = false {
+					c, err := ln.Accept()
+					if err != nil {
+						return
+					}
+					serving.Go(func() {
+						defer c.Close()
+						s := tls.Server(c, secure)
+						if s.Handshake() == nil && first && !alive {
+							_ = s.CloseWrite()
+						}
+						spoken <- struct{}{}
+						healthy(&upstream{}, s, bufio.NewReader(s))
+					})
+				}
+			})
+			defer serving.Wait()
+			defer ln.Close()
+
+			release := make(chan struct{})
+			p := transport.NewPool(ln.Addr().String(), transport.Options{
+				Config: transport.Config{TLS: &transport.TLS{CA: []string{a.file}, ServerName: "orders.test", Cert: client.cert, Key: client.key}},
+				Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+					c, err := new(net.Dialer).DialContext(ctx, network, addr)
+					if err != nil {
+						return nil, err
+					}
+					return &heldBack{TCPConn: c.(*net.TCPConn), release: release}, nil
+				},
+			})
+			defer p.Close()
+			if err := p.Warm(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+			<-spoken
+			c := &lift.Call{Method: "POST", Deadline: time.Now().Add(10 * time.Second)}
+			called := make(chan error, 1)
 			go func() {
-				defer c.Close()
-				s := tls.Server(&holder{Conn: c, release: h.release}, secure)
-				healthy(&upstream{}, s, bufio.NewReader(s))
-				_ = s.Close()
+				resp, err := p.Call(c)
+				if err == nil {
+					_, err = resp.Body.ReadAll(0)
+				}
+				called <- err
 			}()
-		}
-	}()
-	for i := range 100 {
-		p := transport.NewPool(ln.Addr().String(), transport.Options{Config: transport.Config{TLS: &transport.TLS{CA: []string{a.file}, ServerName: "orders.test"}}})
-		if err := p.Warm(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
-		h := <-conns
-		close(h.release) // the tickets are on their way
-		for range i % 10 {
-			runtime.Gosched()
-		}
-		c := &lift.Call{Method: "POST", Deadline: time.Now().Add(10 * time.Second)}
-		resp, err := p.Call(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		wantHello(t, resp)
-		if c.Attempts[0].Fresh {
-			t.Fatal("a connection with a ticket on it was taken for dead")
-		}
-		p.Close()
+			for range 1000 {
+				runtime.Gosched() // the call looks at the connection meanwhile
+			}
+			close(release)
+			if err := <-called; err != nil {
+				t.Fatal(err)
+			}
+			if c.Attempts[0].Fresh == alive {
+				t.Errorf("a fresh connection: %v", c.Attempts[0].Fresh)
+			}
+		})
 	}
 }
 
-// holder keeps the last of a handshake's writes, the tickets, until it is released.
-type holder struct {
-	net.Conn
+// heldBack is a connection on which nothing is read after the handshake, as long
+// as it is not released: what the endpoint sends lies in the kernel.
+type heldBack struct {
+	*net.TCPConn
 	release chan struct{}
-	writes  int
+	writes  atomic.Int32
 }
 
-func (h *holder) Write(p []byte) (int, error) {
-	if h.writes++; h.writes == 2 {
+// Write counts: TLS 1.3's client writes twice in a handshake.
+func (h *heldBack) Write(p []byte) (int, error) {
+	h.writes.Add(1)
+	return h.TCPConn.Write(p)
+}
+
+func (h *heldBack) Read(p []byte) (int, error) {
+	if h.writes.Load() >= 2 {
 		<-h.release
 	}
-	return h.Conn.Write(p)
+	return h.TCPConn.Read(p)
 }
