@@ -66,6 +66,7 @@ func architecture() []room {
 		{folder: "internal/wire", rooms: []string{".", "proto"}, modules: []string{grpcModule, protobufModule}},
 		{folder: "internal/session", rooms: []string{".", "proto", "internal/wire"}, modules: []string{grpcModule}},
 		{folder: "internal/shift", rooms: []string{"."}},
+		{folder: "internal/certtest"}, // certificates for tests
 
 		// Programs, packaging and what shows that it works.
 		{folder: "cmd/lift-extension", rooms: all},

@@ -29,6 +29,7 @@ func (r *reader) services(own, overlay *part) []*service {
 				at = overlay.at[name]
 			}
 			r.source(s, at, faulted[name] == nil)
+			s.tls = r.tls(s)
 			r.contradictions(s.values, "services."+name, true)
 		})
 		services = append(services, s)

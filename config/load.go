@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/transport"
 )
 
 // Load reads the configuration at path; lookup reads the environment
@@ -183,12 +184,14 @@ func sound(l layer) layer {
 type service struct {
 	name   string
 	values layer
+	tls    *transport.TLS
 	broken error
 }
 
 // config fills the struct. The whole's Broken, if not nil, is what breaks everything.
 func (s *service) config(table []setting[mesh.ServiceConfig], whole *Config) mesh.ServiceConfig {
 	c := mesh.ServiceConfig{Name: s.name, From: s.values["from"].text, Broken: s.broken, Registry: s.registry()}
+	c.Transport.TLS = s.tls
 	c.Marks = s.marks(table, whole.globals)
 	if whole.Broken != nil {
 		c.Broken = whole.Broken

@@ -64,7 +64,7 @@ func (p *printer) layer(depth int, rules []*rule, values layer) {
 	var open []string
 	for _, r := range rules {
 		d, ok := values[r.path]
-		if !ok {
+		if !ok || r.kind == toggle && d.text == "true" && said(values, r.path) {
 			continue
 		}
 		parts := strings.Split(r.path, ".")
@@ -79,6 +79,16 @@ func (p *printer) layer(depth int, rules []*rule, values layer) {
 		open = groups
 		p.line(depth+len(groups), parts[len(groups)]+": "+written(r.kind, d)+"  # "+d.origin.String())
 	}
+}
+
+// said reports whether there is a value below a path, which says that it is true.
+func said(values layer, path string) bool {
+	for p := range values {
+		if strings.HasPrefix(p, path+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // written is a value as YAML.

@@ -36,6 +36,8 @@ func (r *rule) values() string {
 		return "text"
 	case list:
 		return "list of texts"
+	case toggle:
+		return "`true`, `false`"
 	default:
 		return r.kind.String() + ", `" + r.low + "` to `" + r.high + "`"
 	}
@@ -99,6 +101,8 @@ func TestTablesAreSound(t *testing.T) {
 			}
 		case span:
 			samples = append(samples, r.low+".."+r.high)
+		case toggle:
+			samples = append(samples, "true", "false")
 		default:
 			samples = append(samples, r.low, r.high)
 		}
@@ -127,6 +131,18 @@ func TestExampleInTheDocsLoads(t *testing.T) {
 func TestExampleOfDNSLoads(t *testing.T) {
 	if c := sound1(t, exampleOf(t, "../docs/dns.md"), env()); len(c.Services) != 3 {
 		t.Errorf("%d services", len(c.Services))
+	}
+}
+
+func TestExampleOfUpstreamsLoads(t *testing.T) {
+	c, problems := Load(withFiles(t, exampleOf(t, "../docs/upstreams.md")), env())
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range c.Services {
+		if (s.Transport.TLS != nil) != (s.Name != "shop") {
+			t.Errorf("%s: %v", s.Name, s.Transport.TLS)
+		}
 	}
 }
 

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // kind is what a key's value has to be.
 type kind uint8
 
@@ -13,10 +15,11 @@ const (
 	choice               // one of rule.choices
 	mode                 // 0600
 	list                 // of texts, each checked by rule.check
+	toggle               // true or false; a mapping of the keys below it is true
 )
 
 func (k kind) String() string {
-	return [...]string{"duration", "range of durations", "size", "whole number", "number", "text", "choice", "file mode", "list"}[k]
+	return [...]string{"duration", "range of durations", "size", "whole number", "number", "text", "choice", "file mode", "list", "toggle"}[k]
 }
 
 // rule is what the table says of one key.
@@ -88,7 +91,9 @@ func (s *schema) adopt(path string) {
 	if s.children[parent] == nil && parent != "" {
 		s.adopt(parent)
 	}
-	s.children[parent] = append(s.children[parent], name)
+	if !slices.Contains(s.children[parent], name) {
+		s.children[parent] = append(s.children[parent], name)
+	}
 }
 
 func split(path string) (parent, name string) {

@@ -31,6 +31,8 @@ func (r *rule) read(s, shown string) (datum, *fault) {
 		return r.readMode(s, shown)
 	case text, list:
 		return r.readText(s, shown)
+	case toggle:
+		return readFlag(s, shown)
 	}
 	panic("config: rule " + r.path + " has no kind")
 }
@@ -119,6 +121,13 @@ func (r *rule) readMode(s, shown string) (datum, *fault) {
 		return datum{}, &fault{shown + " keeps the owner out", `want at least "0600"`}
 	}
 	return datum{text: fmt.Sprintf("%04o", n), ns: n}, nil
+}
+
+func readFlag(s, shown string) (datum, *fault) {
+	if s != "true" && s != "false" {
+		return datum{}, &fault{shown + " is neither true nor false", "want true or false"}
+	}
+	return datum{text: s}, nil
 }
 
 func (r *rule) readText(s, shown string) (datum, *fault) {

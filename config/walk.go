@@ -94,6 +94,9 @@ func (w *walker) settings(n *yaml.Node, s *schema, at, inside string, into layer
 		path, here := join(inside, key.Value), join(at, key.Value)
 		switch {
 		case special != nil && special(key, value):
+		case s.rules[path] != nil && s.children[path] != nil && value.Kind == yaml.MappingNode:
+			into[path] = datum{text: "true", origin: w.origin(value)} // a toggle, said by what is below it
+			w.settings(value, s, here, path, into, nil)
 		case s.rules[path] != nil:
 			d, ok := w.value(value, s.rules[path], here)
 			d.bad = !ok
@@ -213,6 +216,8 @@ func (r *rule) takes(n *yaml.Node) bool {
 		return tag == "!!str"
 	case mode:
 		return tag == "!!int" || tag == "!!str"
+	case toggle:
+		return tag == "!!bool" && (n.Value == "true" || n.Value == "false") // and none of YAML's other words
 	default: // the value's own reader says it better: 3 is no duration with a unit
 		return tag != "!!bool"
 	}
@@ -228,6 +233,8 @@ func (r *rule) wants() string {
 		return "text (in quotes, if it looks like a number)"
 	case mode:
 		return `file mode, such as "0600"`
+	case toggle:
+		return "plain true or false"
 	default:
 		return fmt.Sprintf("%s, such as %s", r.kind, r.example())
 	}

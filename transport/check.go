@@ -24,6 +24,14 @@ func CheckHost(s string) error {
 	return nil
 }
 
+// CheckServerName says what is wrong with s as [TLS.ServerName], nil if nothing is.
+func CheckServerName(s string) error {
+	if _, err := netip.ParseAddr(s); err == nil || isHostName(s) {
+		return nil
+	}
+	return errors.New("want a name such as orders.example.com, or an IP address, without port")
+}
+
 func isHostName(s string) bool {
 	return s != "" && len(s) <= 253 && !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._", r)

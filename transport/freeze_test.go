@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/internal/certtest"
 	"github.com/liftmesh/lift/transport"
 )
 
@@ -61,8 +62,8 @@ func TestIdleConnection(t *testing.T) {
 		{"expired", expired, "refused", want{code: lift.Unavailable}, want{code: lift.Unavailable}},
 	}
 	peers := map[string]peer{"healthy": healthy, "fin": hangUp, "rst": resetting, "silent": silent, "refused": hangUp}
-	a := newAuthority(t, "ca")
-	over := map[string]*tls.Config{"plain": nil, "TLS 1.3": a.server("orders.test", nil), "TLS 1.2": a.server("orders.test", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 })}
+	a := certtest.New(t, "ca")
+	over := map[string]*tls.Config{"plain": nil, "TLS 1.3": a.Server("orders.test", nil), "TLS 1.2": a.Server("orders.test", func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 })}
 	for face, pass := range faces {
 		for secure, server := range over {
 			for _, test := range tests {
@@ -71,7 +72,7 @@ func TestIdleConnection(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) {
 							var cfg transport.Config
 							if server != nil {
-								cfg.TLS = &transport.TLS{CA: []string{a.file}}
+								cfg.TLS = &transport.TLS{CA: []string{a.File}}
 							}
 							b := newBenchTLS(t, onceThen(peers[test.what]), cfg, server)
 							if test.age == fresh {

@@ -19,11 +19,12 @@ import (
 	"time"
 
 	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/internal/certtest"
 	"github.com/liftmesh/lift/transport"
 )
 
 func TestTLSName(t *testing.T) {
-	a := newAuthority(t, "ca")
+	a := certtest.New(t, "ca")
 	for name, test := range map[string]struct{ addr, host, server, sni, cert string }{
 		"the address":            {"orders.test:443", "", "", "orders.test", "orders.test"},
 		"the host":               {"10.0.0.7:443", "orders.internal", "", "orders.internal", "orders.internal"},
@@ -37,14 +38,14 @@ func TestTLSName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var sni string
-				up := &upstream{next: healthy, tls: a.server(test.cert, func(c *tls.Config) {
+				up := &upstream{next: healthy, tls: a.Server(test.cert, func(c *tls.Config) {
 					c.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 						sni = h.ServerName
 						return nil, nil //nolint:nilnil // crypto/tls's contract: go on with this one
 					}
 				})}
 				p := transport.NewPool(test.addr, transport.Options{Dial: up.dial, Config: transport.Config{
-					Host: test.host, TLS: &transport.TLS{CA: []string{a.file}, ServerName: test.server},
+					Host: test.host, TLS: &transport.TLS{CA: []string{a.File}, ServerName: test.server},
 				}})
 				resp, err := p.Call(&lift.Call{})
 				if err != nil {
@@ -63,9 +64,9 @@ func TestTLSName(t *testing.T) {
 
 // A handshake that fails reaches nobody, and says what would put it right.
 func TestTLSFails(t *testing.T) {
-	a, other := newAuthority(t, "ca"), newAuthority(t, "another")
-	client := a.issue("client", nil)
-	mutual := func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, a.pool() }
+	a, other := certtest.New(t, "ca"), certtest.New(t, "another")
+	client := a.Issue(nil, "client")
+	mutual := func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, a.Pool() }
 	speak := func(says string) peer {
 		return func(_ *upstream, c conn, r reader) {
 			_, _ = r.ReadByte()
@@ -83,33 +84,33 @@ func TestTLSFails(t *testing.T) {
 		says   []string
 		after  time.Duration
 	}{
-		"unknown authority": {server: other.server("orders.test", nil), says: []string{"nobody who is trusted vouches", "tls.ca"}},
-		"another name":      {server: a.server("payments.test", nil), says: []string{"certificate is not for orders.test", "payments.test", "tls.server_name"}},
-		"expired": {server: a.server("", func(c *tls.Config) {
-			c.Certificates = []tls.Certificate{a.issue("orders.test", func(c *x509.Certificate) { c.NotAfter = longAgo.Add(time.Hour) }).Certificate}
+		"unknown authority": {server: other.Server("orders.test", nil), says: []string{"nobody who is trusted vouches", "tls.ca"}},
+		"another name":      {server: a.Server("payments.test", nil), says: []string{"certificate is not for orders.test", "payments.test", "tls.server_name"}},
+		"expired": {server: a.Server("", func(c *tls.Config) {
+			c.Certificates = []tls.Certificate{a.Issue(func(c *x509.Certificate) { c.NotAfter = certtest.Begin.Add(time.Hour) }, "orders.test").Certificate}
 		}), says: []string{"has expired", "renew it"}},
-		"not valid yet": {server: a.server("", func(c *tls.Config) {
-			c.Certificates = []tls.Certificate{a.issue("orders.test", func(c *x509.Certificate) { c.NotBefore = farOff.Add(-time.Hour) }).Certificate}
+		"not valid yet": {server: a.Server("", func(c *tls.Config) {
+			c.Certificates = []tls.Certificate{a.Issue(func(c *x509.Certificate) { c.NotBefore = certtest.End.Add(-time.Hour) }, "orders.test").Certificate}
 		}), says: []string{"not valid yet"}},
-		"not a server's": {server: a.server("", func(c *tls.Config) {
-			c.Certificates = []tls.Certificate{a.issue("orders.test", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }).Certificate}
+		"not a server's": {server: a.Server("", func(c *tls.Config) {
+			c.Certificates = []tls.Certificate{a.Issue(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }, "orders.test").Certificate}
 		}), says: []string{"not valid for a server"}},
-		"old version": {server: a.server("orders.test", at12), tls: &transport.TLS{MinVersion: tls.VersionTLS13}, says: []string{"no version that is allowed", "tls.min_version"}},
-		"no protocol": {server: a.server("orders.test", func(c *tls.Config) { c.NextProtos = []string{"other"} }), says: []string{`none of ["http/1.1"]`, "set protocol"}},
-		"demands a certificate, 1.2": {server: a.server("orders.test", func(c *tls.Config) { mutual(c); at12(c) }),
+		"old version": {server: a.Server("orders.test", at12), tls: &transport.TLS{MinVersion: tls.VersionTLS13}, says: []string{"no version that is allowed", "tls.min_version"}},
+		"no protocol": {server: a.Server("orders.test", func(c *tls.Config) { c.NextProtos = []string{"other"} }), says: []string{`none of ["http/1.1"]`, "set protocol"}},
+		"demands a certificate, 1.2": {server: a.Server("orders.test", func(c *tls.Config) { mutual(c); at12(c) }),
 			says: []string{"demands a client certificate", "tls.cert"}},
-		"demands a certificate, 1.3": {server: a.server("orders.test", mutual), says: []string{"demands a client certificate", "tls.cert"}},
-		"demands another's, 1.2": {server: a.server("orders.test", func(c *tls.Config) { mutual(c); at12(c); c.ClientCAs = other.pool() }),
-			tls: &transport.TLS{Cert: client.cert, Key: client.key}, says: []string{"does not accept our certificate", "tls.cert"}},
-		"demands another's, 1.3": {server: a.server("orders.test", func(c *tls.Config) { mutual(c); c.ClientCAs = other.pool() }),
-			tls: &transport.TLS{Cert: client.cert, Key: client.key}, says: []string{"certificate", "tls.cert"}},
+		"demands a certificate, 1.3": {server: a.Server("orders.test", mutual), says: []string{"demands a client certificate", "tls.cert"}},
+		"demands another's, 1.2": {server: a.Server("orders.test", func(c *tls.Config) { mutual(c); at12(c); c.ClientCAs = other.Pool() }),
+			tls: &transport.TLS{Cert: client.CertFile, Key: client.KeyFile}, says: []string{"does not accept our certificate", "tls.cert"}},
+		"demands another's, 1.3": {server: a.Server("orders.test", func(c *tls.Config) { mutual(c); c.ClientCAs = other.Pool() }),
+			tls: &transport.TLS{Cert: client.CertFile, Key: client.KeyFile}, says: []string{"certificate", "tls.cert"}},
 		"plain HTTP":  {peer: speak("HTTP/1.1 400 Bad Request\r\n\r\n"), says: []string{"speaks plain HTTP where TLS was expected", "remove tls"}},
 		"garbage":     {peer: speak("SSH-2.0-OpenSSH_9.6\r\n"), says: []string{"does not speak TLS", `"SSH-2"`}},
 		"hangs up":    {peer: func(_ *upstream, _ conn, r reader) { _, _ = r.ReadByte() }, says: []string{"hung up within the TLS handshake", "remove tls"}},
 		"silent":      {peer: func(_ *upstream, _ conn, r reader) { _, _ = io.Copy(io.Discard, r) }, says: []string{"no TLS handshake in time", "connect_timeout"}, after: 500 * time.Millisecond},
-		"no such CA":  {server: a.server("orders.test", nil), tls: &transport.TLS{CA: []string{"/none.pem"}}, code: lift.Misconfigured, says: []string{"/none.pem: there is no such file"}},
-		"CA is a key": {server: a.server("orders.test", nil), tls: &transport.TLS{CA: []string{client.key}}, code: lift.Misconfigured, says: []string{"holds no certificate"}},
-		"another key": {server: a.server("orders.test", nil), tls: &transport.TLS{Cert: client.cert, Key: other.issue("other", nil).key}, code: lift.Misconfigured, says: []string{"other.key: the key is not that of the first certificate in", "client.crt"}},
+		"no such CA":  {server: a.Server("orders.test", nil), tls: &transport.TLS{CA: []string{"/none.pem"}}, code: lift.Misconfigured, says: []string{"/none.pem: there is no such file"}},
+		"CA is a key": {server: a.Server("orders.test", nil), tls: &transport.TLS{CA: []string{client.KeyFile}}, code: lift.Misconfigured, says: []string{"holds no certificate"}},
+		"another key": {server: a.Server("orders.test", nil), tls: &transport.TLS{Cert: client.CertFile, Key: other.Issue(nil, "other").KeyFile}, code: lift.Misconfigured, says: []string{"other.key: the key is not that of the first certificate in", "client.crt"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -122,7 +123,7 @@ func TestTLSFails(t *testing.T) {
 					cfg.TLS = &transport.TLS{}
 				}
 				if cfg.TLS.CA == nil {
-					cfg.TLS.CA = []string{a.file}
+					cfg.TLS.CA = []string{a.File}
 				}
 				b := newBenchTLS(t, p, cfg, test.server)
 				c, began := b.call("POST", lift.BytesBody([]byte("body"))), time.Now()
@@ -152,13 +153,13 @@ func TestTLSFails(t *testing.T) {
 }
 
 func TestMutualTLS(t *testing.T) {
-	a := newAuthority(t, "ca")
-	client := a.issue("client", nil)
+	a := certtest.New(t, "ca")
+	client := a.Issue(nil, "client")
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBenchTLS(t, healthy, transport.Config{TLS: &transport.TLS{CA: []string{a.file}, Cert: client.cert, Key: client.key}}, a.server("orders.test", func(c *tls.Config) {
-					c.MinVersion, c.MaxVersion, c.ClientAuth, c.ClientCAs = version, version, tls.RequireAndVerifyClientCert, a.pool()
+				b := newBenchTLS(t, healthy, transport.Config{TLS: &transport.TLS{CA: []string{a.File}, Cert: client.CertFile, Key: client.KeyFile}}, a.Server("orders.test", func(c *tls.Config) {
+					c.MinVersion, c.MaxVersion, c.ClientAuth, c.ClientCAs = version, version, tls.RequireAndVerifyClientCert, a.Pool()
 				}))
 				for range 3 {
 					b.mustCall(t, "POST")
@@ -174,8 +175,8 @@ func TestMutualTLS(t *testing.T) {
 // Files that change are taken over by the next connection; broken ones are not,
 // and are told of once.
 func TestTLSReload(t *testing.T) {
-	a, other := newAuthority(t, "ca"), newAuthority(t, "another")
-	first, second := a.issue("first", nil), a.issue("second", nil)
+	a, other := certtest.New(t, "ca"), certtest.New(t, "another")
+	first, second := a.Issue(nil, "first"), a.Issue(nil, "second")
 	in := func(to, from string) {
 		text, err := os.ReadFile(from)
 		if err == nil {
@@ -190,18 +191,18 @@ func TestTLSReload(t *testing.T) {
 	}
 	dir := t.TempDir()
 	ca, cert, key := dir+"/ca.pem", dir+"/client.pem", dir+"/client.key"
-	in(ca, a.file)
-	in(cert, first.cert)
-	in(key, first.key)
+	in(ca, a.File)
+	in(cert, first.CertFile)
+	in(key, first.KeyFile)
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		var name string
 		b := &bench{up: &upstream{next: healthy}, clock: newClock()}
-		serve := func(by *authority) {
+		serve := func(by *certtest.Authority) {
 			b.up.mu.Lock()
 			defer b.up.mu.Unlock()
-			b.up.tls = by.server("orders.test", func(c *tls.Config) {
-				c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, a.pool()
+			b.up.tls = by.Server("orders.test", func(c *tls.Config) {
+				c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, a.Pool()
 				c.VerifyConnection = func(s tls.ConnectionState) error {
 					name = s.PeerCertificates[0].Subject.CommonName
 					return nil
@@ -224,21 +225,21 @@ func TestTLSReload(t *testing.T) {
 			}
 		}
 		call("first")
-		in(cert, second.cert) // its key is not here yet
+		in(cert, second.CertFile) // its key is not here yet
 		call("first")
 		call("first")
 		if got := strings.Count(log.String(), "cannot be used"); got != 1 {
 			t.Errorf("told %d times:\n%s", got, &log)
 		}
-		in(key, second.key)
+		in(key, second.KeyFile)
 		call("second")
 		if err := os.Remove(key); err != nil {
 			t.Fatal(err)
 		}
 		call("second")
-		in(key, second.key)
+		in(key, second.KeyFile)
 		call("second")
-		in(ca, other.file)
+		in(ca, other.File)
 		serve(other)
 		call("second")
 		if strings.Contains(log.String(), "PRIVATE") {
@@ -250,14 +251,14 @@ func TestTLSReload(t *testing.T) {
 // A second connection to the same endpoint resumes the session of the first;
 // another endpoint has its own.
 func TestTLSResumes(t *testing.T) {
-	a := newAuthority(t, "ca")
+	a := certtest.New(t, "ca")
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				resumed := make(chan bool, 1)
-				secure := &transport.TLS{CA: []string{a.file}, ServerName: "orders.test"}
+				secure := &transport.TLS{CA: []string{a.File}, ServerName: "orders.test"}
 				pool := func(addr string) (*transport.Pool, *upstream) {
-					up := &upstream{next: healthy, tls: a.server("orders.test", func(c *tls.Config) {
+					up := &upstream{next: healthy, tls: a.Server("orders.test", func(c *tls.Config) {
 						c.MinVersion, c.MaxVersion = version, version
 						c.VerifyConnection = func(s tls.ConnectionState) error {
 							resumed <- s.DidResume
@@ -294,10 +295,10 @@ func TestTLSResumes(t *testing.T) {
 
 // What is not verified is told once.
 func TestTLSUnverified(t *testing.T) {
-	a := newAuthority(t, "ca")
+	a := certtest.New(t, "ca")
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		up := &upstream{next: healthy, tls: a.server("somebody", nil)}
+		up := &upstream{next: healthy, tls: a.Server("somebody", nil)}
 		p := transport.NewPool("orders.test:80", transport.Options{
 			Config: transport.Config{TLS: &transport.TLS{InsecureSkipVerify: true}, MaxConnections: 2}, Dial: up.dial, Log: slog.New(slog.NewTextHandler(&log, nil)),
 		})
@@ -358,15 +359,15 @@ func TestPlainAtTLS(t *testing.T) {
 // Over real sockets: a connection with a session ticket on it that nobody has read
 // yet is alive, and one on which the endpoint has said its end is not.
 func TestTLSLiveness(t *testing.T) {
-	a := newAuthority(t, "ca")
-	client := a.issue("client", nil)
+	a := certtest.New(t, "ca")
+	client := a.Issue(nil, "client")
 	for name, alive := range map[string]bool{"ticket": true, "end": false} {
 		t.Run(name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}
-			secure := a.server("orders.test", func(c *tls.Config) {
+			secure := a.Server("orders.test", func(c *tls.Config) {
 				c.ClientAuth = tls.RequireAnyClientCert // the ticket then comes by itself, after the handshake
 			})
 			spoken := make(chan struct{}, 2) // the endpoint's last word before the call is on the way
@@ -393,7 +394,7 @@ func TestTLSLiveness(t *testing.T) {
 
 			release := make(chan struct{})
 			p := transport.NewPool(ln.Addr().String(), transport.Options{
-				Config: transport.Config{TLS: &transport.TLS{CA: []string{a.file}, ServerName: "orders.test", Cert: client.cert, Key: client.key}},
+				Config: transport.Config{TLS: &transport.TLS{CA: []string{a.File}, ServerName: "orders.test", Cert: client.CertFile, Key: client.KeyFile}},
 				Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 					c, err := new(net.Dialer).DialContext(ctx, network, addr)
 					if err != nil {
