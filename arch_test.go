@@ -54,7 +54,7 @@ func architecture() []room {
 		// The process around it, and Lambda.
 		{folder: "sidecar", rooms: []string{".", "mesh", "proto", "internal/wire", "sidecar/socket"}, modules: []string{grpcModule, protobufModule, sysModule}},
 		{folder: "sidecar/socket"},
-		{folder: "sidecar/plain", rooms: []string{".", "sidecar/socket"}},
+		{folder: "sidecar/plain", rooms: []string{".", "internal/wire", "sidecar/socket"}, modules: []string{grpcModule, protobufModule}},
 		{folder: "extension"}, // knows Lambda, not the mesh
 		{folder: "emulator", rooms: []string{"internal/shift"}},
 		{folder: "config", rooms: all, modules: []string{"go.yaml.in/yaml/v3"}},

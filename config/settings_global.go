@@ -62,7 +62,7 @@ func processSettings() []setting[Config] {
 		}, func(c *Config, d datum) { c.Limits.MaxCallsPerPeer = int(d.ns) }},
 		{rule{
 			path: "limits.calls", kind: whole, low: "1", high: "1048576", preset: "4096",
-			means: "calls that all connections together may have out",
+			means: "calls that all connections to the socket together may have out, and as many those to the plain door",
 			why:   "bounds the memory that calls hold",
 		}, func(c *Config, d datum) { c.Limits.MaxCalls = int(d.ns) }},
 		{rule{

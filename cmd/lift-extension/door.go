@@ -71,7 +71,7 @@ func (p *program) plain(every time.Duration) *door {
 			Addresses:    p.cfg.Plain,
 			Mode:         p.cfg.SocketMode,
 			Group:        p.cfg.SocketGroup,
-			Limits:       plain.Limits{MaxPeers: p.cfg.Limits.MaxPeers, MaxHeader: p.cfg.Limits.MaxHeader},
+			Limits:       plain.Limits{MaxPeers: p.cfg.Limits.MaxPeers, MaxCalls: p.cfg.Limits.MaxCalls, MaxHeader: p.cfg.Limits.MaxHeader},
 			Caller:       p.mesh,
 			Services:     p.mesh.Names(),
 			Log:          p.log,

@@ -34,7 +34,7 @@ func (b *buffers) put(p *[]byte) { b.pool.Put(p) }
 func (x *exchange) answer(resp *lift.Response, head bool) {
 	h := x.w.Header()
 	length := giveBack(h, resp.Header)
-	if x.last || x.body.open() {
+	if x.ends() {
 		// What is left of the request would be taken for the next one.
 		h.Set("Connection", "close")
 	}
@@ -47,12 +47,19 @@ func (x *exchange) answer(resp *lift.Response, head bool) {
 		x.w.WriteHeader(resp.Status)
 		return
 	}
-	if n := resp.Body.Size(); n >= 0 {
+	content, complete := resp.Body.Complete()
+	switch n := resp.Body.Size(); {
+	case x.grpc:
+		h["Content-Length"] = nil // its messages have their own, and a status may follow
+	case n >= 0 && (!complete || resp.Body.Trailer() == nil): // a length leaves no room for trailers
 		h.Set("Content-Length", strconv.FormatInt(n, 10))
 	}
-	if content, ok := resp.Body.Complete(); ok {
+	if complete {
 		x.w.WriteHeader(resp.Status)
-		_, _ = x.w.Write(content) // who is gone does not read it
+		if len(content) > 0 {
+			_, _ = x.w.Write(content) // who is gone does not read it
+		}
+		x.trailers(resp.Body)
 		return
 	}
 	r, err := resp.Body.Reader()
@@ -70,7 +77,8 @@ func (x *exchange) answer(resp *lift.Response, head bool) {
 }
 
 // pump sends a body as it comes: what has come leaves before more is waited for.
-// An answer that breaks off is broken off, so that it is not taken for whole.
+// An answer that breaks off is broken off, so that it is not taken for whole; to
+// gRPC its status says so.
 func (x *exchange) pump(r io.Reader, body *lift.Body) {
 	buf := x.s.buffers.get()
 	defer x.s.buffers.put(buf)
@@ -88,16 +96,25 @@ func (x *exchange) pump(r io.Reader, body *lift.Body) {
 		switch err {
 		case nil:
 		case io.EOF:
-			h := x.w.Header()
-			for _, f := range body.Trailer() {
-				name := http.CanonicalHeaderKey(f.Name)
-				if !betweenHops(name) && name != fieldError {
-					h[http.TrailerPrefix+name] = append(h[http.TrailerPrefix+name], f.Value)
-				}
-			}
+			x.trailers(body)
 			return
 		default:
+			if x.grpc {
+				x.grpcBroken(err)
+				return
+			}
 			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// trailers sends what followed a body.
+func (x *exchange) trailers(body *lift.Body) {
+	h := x.w.Header()
+	for _, f := range body.Trailer() {
+		name := http.CanonicalHeaderKey(f.Name)
+		if !betweenHops(name) && name != fieldError {
+			h[http.TrailerPrefix+name] = append(h[http.TrailerPrefix+name], f.Value)
 		}
 	}
 }

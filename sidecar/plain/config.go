@@ -42,9 +42,11 @@ type Config struct {
 type Limits struct {
 	// MaxPeers is how many connections are served at once, over all addresses;
 	// default 256, a quarter of the descriptors that a Lambda environment has
-	// (1,024, shared with the function). A connection carries one call at a time,
-	// so it bounds the calls too. Further ones are told lift.Busy and closed.
+	// (1,024, shared with the function). Further ones are told lift.Busy and closed.
 	MaxPeers int
+	// MaxCalls is how many calls all of them together may have open; default 4,096.
+	// Further ones end with lift.Busy.
+	MaxCalls int
 	// MaxHeader is the largest header of a request in bytes, counted as HTTP/2
 	// counts it, path included; default 64 KiB.
 	MaxHeader int
@@ -72,6 +74,9 @@ func (c *Config) fill() error {
 	c.Version = cmp.Or(c.Version, "unknown")
 	if c.Limits.MaxPeers <= 0 {
 		c.Limits.MaxPeers = 256
+	}
+	if c.Limits.MaxCalls <= 0 {
+		c.Limits.MaxCalls = 4096
 	}
 	if c.Limits.MaxHeader <= 0 {
 		c.Limits.MaxHeader = 64 << 10

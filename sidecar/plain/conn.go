@@ -35,7 +35,9 @@ type conn struct {
 	net.Conn
 	service string
 	refused bool
-	matched int // of lengthField, at the end of what was read
+	streams bool   // it speaks HTTP/2
+	ahead   []byte // was read of Conn before, and is read again first
+	matched int    // of lengthField, at the end of what was read
 	sized   atomic.Bool
 }
 
@@ -44,6 +46,11 @@ const lengthField = "\ncontent-length"
 // Read implements net.Conn. It sees bodies as well as heads: what looks like the
 // field there costs a connection and nothing else.
 func (c *conn) Read(p []byte) (int, error) {
+	if len(c.ahead) > 0 {
+		n := copy(p, c.ahead)
+		c.ahead = c.ahead[n:]
+		return n, nil
+	}
 	n, err := c.Conn.Read(p)
 	if !c.sized.Load() {
 		c.look(p[:n])

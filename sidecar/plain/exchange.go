@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/liftmesh/lift"
 )
 
@@ -24,19 +26,28 @@ type exchange struct {
 	call lift.Call
 	body *upload // nil where the body is all here
 	last bool    // the connection ends with the answer
+	// stream: the request is one of many on its connection (HTTP/2).
+	stream bool
+	// grpc: the caller speaks gRPC, and is told in its words.
+	grpc bool
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isPreface(r) {
+		s.handOver(w, r)
+		return
+	}
 	x := &exchange{s: s, w: w, conn: http.NewResponseController(w)}
 	c := connOf(r.Context())
 	own := ""
 	if c != nil {
-		own = c.service
+		own, x.stream = c.service, c.streams
 		// Two ends that may not agree where this request ended must not go on.
-		x.last = r.ProtoMinor == 0 || len(r.TransferEncoding) > 0 && c.sized.Load()
+		x.last = !x.stream && (r.ProtoMinor == 0 || len(r.TransferEncoding) > 0 && c.sized.Load())
 	}
-	x.last = x.last || r.ProtoMajor != 1
+	x.last = x.last || r.ProtoMajor != 1 && !x.stream
+	x.grpc = x.stream && isGRPC(r)
 	defer func() {
 		x.body.leave()
 		if p := recover(); p != nil {
@@ -46,18 +57,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler) // net/http's way to break an answer off
 		}
 	}()
-	if r.Body != nil && r.Body != http.NoBody {
-		x.body = &upload{body: r.Body, conn: x.conn}
+	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		x.body = &upload{body: r.Body, conn: x.conn, stream: x.stream}
 		x.body.waiting.Store(r.Header["Expect"] != nil)
 		_ = x.conn.EnableFullDuplex() // an answer may begin before the request has ended
 	}
 	if c != nil && c.refused {
+		x.last = true
 		x.fault(&fault{err: &lift.Error{Code: lift.Busy, Err: fmt.Errorf(
-			"the plain door serves its limit of %d connections; close some, or raise limits.peers", s.cfg.Limits.MaxPeers)}, status: -1})
+			"the plain door serves its limit of %d connections; close some, or raise limits.peers", s.cfg.Limits.MaxPeers)}})
 		return
 	}
-	if f := form(r); f != nil {
-		f.status = -f.status
+	if f := form(r, x.stream); f != nil {
+		x.last = x.last || !x.stream // what follows may not be a request
 		x.fault(f)
 		return
 	}
@@ -75,13 +87,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve makes the call and sends its answer.
 func (x *exchange) serve(r *http.Request, name string) {
 	if err := x.s.begin(name); err != nil {
-		x.fault(&fault{err: err, status: -http.StatusServiceUnavailable})
+		x.last = x.last || err.Code == lift.Draining
+		x.fault(&fault{err: err})
 		return
 	}
 	defer x.s.finish()
 	c := &x.call
 	c.Service, c.Method, c.Path = name, r.Method, r.RequestURI
-	if f := wishes(r, c); f != nil {
+	f := wishes(r, c)
+	if f == nil && x.grpc {
+		f = grpcWishes(r, c)
+	}
+	if f != nil {
 		x.fault(f)
 		return
 	}
@@ -161,9 +178,16 @@ func (x *exchange) contained() (resp *lift.Response, err error) {
 	return resp, err
 }
 
-// failed answers with a call's error. What ended the call from our side says
-// more than what the Caller made of it.
+// failed answers with a call's error.
 func (x *exchange) failed(err error) {
+	e := x.told(err)
+	x.last = x.last || e.Code == lift.Draining
+	x.fault(&fault{err: e})
+}
+
+// told is what the peer is told of a call's error. What ended the call from our
+// side says more than what the Caller made of it.
+func (x *exchange) told(err error) *lift.Error {
 	name := x.call.Service
 	e, ok := errors.AsType[*lift.Error](err)
 	if !ok {
@@ -174,29 +198,25 @@ func (x *exchange) failed(err error) {
 		whole.Service, whole.Endpoint, whole.Attempts, whole.Reached = name, e.Endpoint, e.Attempts, e.Reached
 		e = &whole
 	}
-	f := &fault{err: e}
 	if broke := x.body.failure(); broke != nil && e.Code == lift.CallCanceled {
 		whole := *e
 		whole.Code, whole.Err = lift.InvalidCall, fmt.Errorf("the request's body broke off: %w", broke)
-		f.err = &whole
+		e = &whole
 	}
-	if e.Code == lift.Draining {
-		x.last = true
-	}
-	x.fault(f)
+	return e
 }
 
-// fault answers with an error. A negative status ends the connection too; -1 is
-// the code's status.
+// ends reports whether the connection ends with the answer. A stream of many ends
+// alone.
+func (x *exchange) ends() bool { return x.last || !x.stream && x.body.open() }
+
+// fault answers with an error.
 func (x *exchange) fault(f *fault) {
-	if f.status < 0 {
-		x.last = true
-		f.status = -f.status
-		if f.status == 1 {
-			f.status = 0
-		}
+	if x.grpc {
+		x.grpcFault(f)
+		return
 	}
-	writeFault(x.w, f, x.last || x.body.open())
+	writeFault(x.w, f, x.ends())
 }
 
 // self is Lift's own page: who it is, what can be called, and whether it lives.
@@ -204,6 +224,9 @@ func (s *Server) self(x *exchange, r *http.Request) {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	page := path == "/" || path == "/healthz"
 	switch {
+	case x.grpc:
+		x.fault(&fault{grpc: codes.Unimplemented, err: &lift.Error{Code: lift.UnknownService, Err: fmt.Errorf(
+			"the call names no service, so it is for Lift itself, which has no methods here; name one by :authority (in gRPC's clients an option of the channel) or by the metadata %s", strings.ToLower(fieldService))}})
 	case !page:
 		x.fault(&fault{err: &lift.Error{Code: lift.UnknownService, Err: fmt.Errorf(
 			"the request names no service, so it is for Lift itself, which has / and /healthz; name one by Host or %s", fieldService)}})
@@ -214,7 +237,7 @@ func (s *Server) self(x *exchange, r *http.Request) {
 	case path == "/healthz" && s.isLeaving():
 		writeJSON(x.w, http.StatusServiceUnavailable, map[string]string{"status": "draining"}, true)
 	case path == "/healthz":
-		writeJSON(x.w, http.StatusOK, map[string]string{"status": "ok"}, x.last || x.body.open())
+		writeJSON(x.w, http.StatusOK, map[string]string{"status": "ok"}, x.ends())
 	default:
 		names := s.cfg.Services
 		if names == nil {
@@ -224,6 +247,6 @@ func (s *Server) self(x *exchange, r *http.Request) {
 			Software string   `json:"software"`
 			Version  string   `json:"version"`
 			Services []string `json:"services"`
-		}{"lift", s.cfg.Version, names}, x.last || x.body.open())
+		}{"lift", s.cfg.Version, names}, x.ends())
 	}
 }

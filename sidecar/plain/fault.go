@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/liftmesh/lift"
 )
 
@@ -44,8 +46,9 @@ const statusGone = 499
 // fault is Lift's own error with its status, where that is not the code's.
 type fault struct {
 	err    *lift.Error
-	status int    // 0: the code's
-	allow  string // of a 405
+	status int        // 0: the code's
+	grpc   codes.Code // 0: the code's
+	allow  string     // of a 405
 }
 
 // document is an error as a body.

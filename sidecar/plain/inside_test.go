@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -97,6 +98,35 @@ func FuzzRouting(f *testing.F) {
 		}
 		if got := onward(r.Header); len(got) != 1 || got[0].Name != "X-A" {
 			t.Errorf("travels: %v", got)
+		}
+	})
+}
+
+// A grpc-timeout is read as it was written, or not at all.
+func FuzzGRPCTimeout(f *testing.F) {
+	for _, s := range []string{"1S", "0n", "99999999H", "100000000S", "1", "S", "-1S", "1s", "+1S", "1.5S"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		d, err := grpcTimeout(s)
+		sound := len(s) >= 2 && len(s) <= 9 && strings.Trim(s[:len(s)-1], "0123456789") == "" && strings.ContainsAny(s[len(s)-1:], "HMSmun")
+		if (err == nil) != sound || err == nil && (d <= 0 || d > maxGRPCTimeout) {
+			t.Errorf("%q: %v, %v", s, d, err)
+		}
+	})
+}
+
+// A grpc-message holds printable ASCII alone, and is what it was.
+func FuzzGRPCMessage(f *testing.F) {
+	f.Add("plain")
+	f.Add("100% \r\n\u00e9\x00")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := percent(s)
+		if strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || r > '~' }) || len(got) > maxGRPCMessage+2 {
+			t.Errorf("%q: %q", s, got)
+		}
+		if back, err := url.PathUnescape(got); err != nil || !strings.HasPrefix(s, back) || len(got) < maxGRPCMessage && back != s {
+			t.Errorf("%q: %q, %q, %v", s, got, back, err)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,10 +22,11 @@ func refuse(service string, status int, format string, args ...any) *fault {
 }
 
 // form refuses what is no request to a service by name, whatever the service.
-func form(r *http.Request) *fault {
+// stream: it came by HTTP/2.
+func form(r *http.Request, stream bool) *fault {
 	switch {
-	case r.ProtoMajor != 1:
-		return refuse("", http.StatusHTTPVersionNotSupported, "the plain door speaks HTTP/1.1, not %s", clip(r.Proto))
+	case r.ProtoMajor != 1 && !stream:
+		return refuse("", http.StatusHTTPVersionNotSupported, "the plain door speaks HTTP/1.1 and HTTP/2, not %s", clip(r.Proto))
 	case r.Method == http.MethodConnect:
 		return refuse("", http.StatusMethodNotAllowed, "CONNECT opens a tunnel, and Lift is no proxy: call http://SERVICE/path, and set no HTTP_PROXY")
 	case r.URL.IsAbs() || r.URL.Host != "":
@@ -33,8 +35,36 @@ func form(r *http.Request) *fault {
 		return refuse("", http.StatusBadRequest, "the path %q has to start with a slash", clip(r.RequestURI))
 	case upgrades(r.Header["Upgrade"]):
 		return refuse("", http.StatusNotImplemented, "an upgrade to %q is not carried; WebSocket and other upgrades have to go to the service itself", clip(r.Header.Get("Upgrade")))
+	case stream:
+		return streamForm(r)
 	}
 	return nil
+}
+
+// streamForm refuses what net/http lets pass of a request by HTTP/2 and not of one
+// by HTTP/1.1, though two servers in a row could read it differently.
+func streamForm(r *http.Request) *fault {
+	hosts, lengths := r.Header["Host"], r.Header["Content-Length"]
+	switch {
+	case !token(r.Method):
+		return refuse("", http.StatusBadRequest, "the method %q is none", clip(r.Method))
+	case strings.ContainsFunc(r.Host, func(c rune) bool { return c <= ' ' || c > '~' || strings.ContainsRune("/\\?#@\"<>^`{|}", c) }):
+		return refuse("", http.StatusBadRequest, "the authority %q is none", clip(r.Host))
+	case len(hosts) > 1, len(hosts) == 1 && !strings.EqualFold(hosts[0], r.Host):
+		return refuse("", http.StatusBadRequest, "the fields host and :authority name different hosts; leave host out")
+	case len(lengths) > 1:
+		return refuse("", http.StatusBadRequest, "the field content-length is there %d times; want it once", len(lengths))
+	case len(lengths) == 1 && (strings.Trim(lengths[0], "0123456789") != "" || strconv.FormatInt(max(r.ContentLength, 0), 10) != lengths[0]):
+		return refuse("", http.StatusBadRequest, "the content-length %q is not that of the body", clip(lengths[0]))
+	}
+	return nil
+}
+
+// token reports whether s is one (RFC 9110, section 5.6.2).
+func token(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+	})
 }
 
 // upgrades reports whether a request wants another protocol in earnest. HTTP/2 is

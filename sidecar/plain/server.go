@@ -22,7 +22,10 @@ type Server struct {
 	cfg     Config
 	gate    *socket.Gate
 	http    *http.Server
-	cancel  context.CancelCauseFunc // of all requests
+	http2   *http.Server // of connections that turn out to speak HTTP/2
+	toHTTP2 *handover
+	all     context.Context         // of all requests
+	cancel  context.CancelCauseFunc // of all
 	buffers buffers
 
 	mu        sync.Mutex
@@ -56,6 +59,20 @@ func Listen(cfg Config) (*Server, error) {
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
+	s := newServer(cfg)
+	for _, a := range cfg.Addresses {
+		p := &place{Address: a}
+		if err := s.open(p); err != nil {
+			s.Close()
+			return nil, err
+		}
+		s.places = append(s.places, p)
+	}
+	return s, nil
+}
+
+// newServer is a server without addresses; cfg is filled.
+func newServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, failed: make(chan error, len(cfg.Addresses)), done: make(chan struct{}), idle: make(chan struct{})}
 	var once sync.Once
 	s.gate = socket.NewGate(cfg.Limits.MaxPeers, func(int) {
@@ -64,7 +81,8 @@ func Listen(cfg Config) (*Server, error) {
 		})
 	})
 	all, cancel := context.WithCancelCause(context.Background())
-	s.cancel = cancel
+	s.all, s.cancel = all, cancel
+	s.http2, s.toHTTP2 = s.newHTTP2(all), newHandover()
 	s.http = &http.Server{
 		Handler:                      s,
 		MaxHeaderBytes:               cfg.Limits.MaxHeader,
@@ -75,15 +93,7 @@ func Listen(cfg Config) (*Server, error) {
 		Protocols:                    new(http.Protocols),
 	}
 	s.http.Protocols.SetHTTP1(true)
-	for _, a := range cfg.Addresses {
-		p := &place{Address: a}
-		if err := s.open(p); err != nil {
-			s.Close()
-			return nil, err
-		}
-		s.places = append(s.places, p)
-	}
-	return s, nil
+	return s
 }
 
 // open makes a place's listener.
@@ -127,6 +137,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		return nil
 	}
 	s.serving = true
+	s.serveHTTP2()
 	for _, p := range s.places {
 		if p.listener != nil { // else a drain has begun already
 			s.serveLocked(p, p.listener)
@@ -198,6 +209,10 @@ func (s *Server) begin(service string) *lift.Error {
 	if s.draining {
 		return &lift.Error{Code: lift.Draining, Service: service, Err: errors.New("the sidecar is shutting down and takes no new calls")}
 	}
+	if s.running >= s.cfg.Limits.MaxCalls {
+		return &lift.Error{Code: lift.Busy, Service: service, Err: fmt.Errorf(
+			"the plain door has its limit of %d calls open; send fewer at once, or raise limits.calls", s.cfg.Limits.MaxCalls)}
+	}
 	s.running++
 	s.begun++
 	return nil
@@ -253,6 +268,14 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.leaving, s.draining = true, true
 	s.checkIdleLocked()
 	s.calls.Unlock()
+	// Peers of HTTP/2 are told at once; what they send from then on is not looked
+	// at, and they know it.
+	gone := make(chan struct{})
+	waiting, leave := context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(gone)
+		_ = s.http2.Shutdown(waiting) // until all have hung up
+	}()
 	var err error
 	select {
 	case <-s.idle:
@@ -264,7 +287,13 @@ func (s *Server) Drain(ctx context.Context) error {
 	flush, stop := context.WithTimeout(context.WithoutCancel(ctx), cutFor)
 	defer stop()
 	_ = s.http.Shutdown(flush)
+	select {
+	case <-gone:
+	case <-flush.Done():
+	}
 	s.Close()
+	leave()
+	<-gone
 	return err
 }
 
@@ -299,6 +328,8 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.cancel(&lift.Error{Code: lift.Draining, Err: errors.New("the sidecar is shutting down")})
 	_ = s.http.Close()
+	_ = s.http2.Close()
+	_ = s.toHTTP2.Close()
 	s.listeners.Wait()
 	close(s.done)
 }

@@ -15,10 +15,12 @@ import (
 const lingerFor = 300 * time.Millisecond
 
 // upload is the live rest of a request's body. Close may come from any
-// goroutine; a Read that waits then ends within lingerFor.
+// goroutine; a Read that waits then ends within lingerFor, or at once on a stream.
 type upload struct {
 	body io.ReadCloser
 	conn *http.ResponseController
+	// stream: it is one of many on its connection, and can be broken off alone.
+	stream bool
 	// atEnd hands the trailers over.
 	atEnd func()
 	// waiting: the peer has sent nothing yet, for it waits to be told to.
@@ -68,6 +70,9 @@ func (u *upload) Close() error {
 		return nil
 	}
 	u.closed = true
+	if u.stream {
+		return u.body.Close()
+	}
 	wait := lingerFor
 	if u.waiting.Load() {
 		wait = 0
@@ -91,6 +96,10 @@ func (u *upload) open() bool { return u != nil && !u.ended.Load() }
 // leave ends the body before the handler does: nothing reads it afterwards.
 func (u *upload) leave() {
 	if !u.open() {
+		return
+	}
+	if u.stream {
+		_ = u.Close() // the peer is told to send no more once the answer has left
 		return
 	}
 	_ = u.conn.Flush() // so that the peer can read the answer meanwhile
