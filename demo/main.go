@@ -47,18 +47,21 @@ func run(ctx context.Context, keep bool) int {
 		return fail(err)
 	}
 	began := time.Now()
-	t.begin("start")
+	t.begin("start", true)
 	w, err := open(ctx, dir, b, t)
 	if err != nil {
 		return fail(err)
 	}
 	defer w.close()
+	for _, what := range w.leftOut() {
+		s.say("  left out: %s", what)
+	}
 	if err := play(ctx, w, s); err != nil {
 		return fail(err)
 	}
 	if keep && ctx.Err() == nil {
 		w.tryThis(os.Stdout)
-		t.begin("kept running")
+		t.begin("kept running", false)
 		flow(ctx, w, s, 24*time.Hour)
 		return 0
 	}
@@ -68,10 +71,9 @@ func run(ctx context.Context, keep bool) int {
 
 // play goes through the story while invocations flow.
 func play(ctx context.Context, w *world, s *screen) error {
-	w.tally.phases = nil
 	s.head()
-	for _, scene := range story {
-		w.tally.begin(scene.name)
+	for i, scene := range story {
+		w.tally.begin(scene.name, i == 0)
 		s.draw()
 		if scene.move != nil {
 			if err := scene.move(w, ctx); err != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/liftmesh/lift/demo/report"
 )
 
 // screen shows the tally: one live picture on a terminal, plain lines elsewhere.
@@ -68,13 +70,22 @@ func (s *screen) picture() string {
 		fmt.Fprintf(&b, "  %-8s %-12s %s %5.0f%% %8s  %s\n", v.Name, v.Doing, paint(v.State), share*100,
 			short(recent.quantile(0.5)), clip(v.Why, 28))
 	}
+	s.others(&b)
 	fmt.Fprintf(&b, "\n%s\n  (for %s now)\n", row(p, s.t.instances), time.Since(p.began).Round(100*time.Millisecond))
 	return b.String()
 }
 
+// others is a line for each other way of calling. The caller holds the tally's lock.
+func (s *screen) others(b *strings.Builder) {
+	if s.t.language != "" {
+		all := s.t.sum(kind{report.Caller, true, false})
+		fmt.Fprintf(b, "  %-8s %6d GETs through the plain door, %d failed, p50 %s\n", s.t.language, all.Sent, all.Failed, short(all.quantile(0.5)))
+	}
+}
+
 // head prints the head of the table whose rows are the phases.
 func (s *screen) head() {
-	s.say("\n  %-22s %-17s %-17s %s", "", "failed with Lift", "failed without", "served through Lift by")
+	s.say("\n  %-22s %-17s %-17s %s", "", "failed with Lift", "failed without", "served by (Lift)")
 	var names strings.Builder
 	for _, v := range s.t.instances {
 		fmt.Fprintf(&names, " %5s", v.Name)
@@ -96,7 +107,7 @@ func row(p *phase, instances []*instanceView) string {
 	fmt.Fprintf(&b, "  %-22s", p.Name)
 	for _, lift := range []bool{true, false} {
 		for _, post := range []bool{false, true} {
-			sc := p.score(lift, post)
+			sc := p.score(kind{report.HTTP, lift, post})
 			fmt.Fprintf(&b, " %-8s", fmt.Sprintf("%d/%d", sc.Failed, sc.Sent))
 		}
 	}
@@ -109,16 +120,28 @@ func row(p *phase, instances []*instanceView) string {
 // table is the end: the same calls with Lift and without.
 func (s *screen) table() {
 	s.say("\n  %-26s %14s %14s", "", "with Lift", "plain client")
-	row := func(name string, f func(lift bool) string) {
-		s.say("  %-26s %14s %14s", name, f(true), f(false))
+	s.block("GET", kind{report.HTTP, false, false})
+	s.block("POST", kind{report.HTTP, false, true})
+	if s.t.language != "" {
+		s.block(s.t.language+" GET", kind{report.Caller, false, false})
 	}
-	for _, post := range []bool{false, true} {
-		method := map[bool]string{false: "GET", true: "POST"}[post]
-		row(method+" sent", func(l bool) string { t := s.t.total(l, post); return fmt.Sprint(t.Sent) })
-		row(method+" failed", func(l bool) string { t := s.t.total(l, post); return fmt.Sprint(t.Failed) })
-		row(method+" p50", func(l bool) string { t := s.t.total(l, post); return short(t.quantile(0.5)) })
-		row(method+" p99", func(l bool) string { t := s.t.total(l, post); return short(t.quantile(0.99)) })
+}
+
+// block is what became of one kind of calls, each way.
+func (s *screen) block(name string, k kind) {
+	row := func(what string, f func(t score) string) {
+		with, without := k, k
+		with.lift, without.lift = true, false
+		plain := "-"
+		if t := s.t.total(without); t.Sent > 0 {
+			plain = f(t)
+		}
+		s.say("  %-26s %14s %14s", name+" "+what, f(s.t.total(with)), plain)
 	}
+	row("sent", func(t score) string { return fmt.Sprint(t.Sent) })
+	row("failed", func(t score) string { return fmt.Sprint(t.Failed) })
+	row("p50", func(t score) string { return short(t.quantile(0.5)) })
+	row("p99", func(t score) string { return short(t.quantile(0.99)) })
 }
 
 func short(d time.Duration) string {

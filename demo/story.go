@@ -6,6 +6,9 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/liftmesh/lift/demo/report"
+	"github.com/liftmesh/lift/emulator"
 )
 
 // scene is one phase of the demo: an upheaval, and for how long calls flow after it.
@@ -79,6 +82,8 @@ func (w *world) heal(ctx context.Context) error {
 // connections meanwhile, and lets them go on after a while that is longer than
 // a connection is trusted.
 func (w *world) freeze(ctx context.Context) error {
+	w.caller.pause() // it stands for a program in the same environment
+	defer w.caller.resume()
 	if err := w.emulator.Freeze(); err != nil {
 		return err
 	}
@@ -91,7 +96,7 @@ func (w *world) freeze(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-time.After(4 * time.Second):
 	}
-	return w.thaw()
+	return w.emulator.Thaw(emulator.Gap{})
 }
 
 // verdict lists what was promised and did not come true.
@@ -114,9 +119,17 @@ func (w *world) verdict() (missed []string) {
 	for i, v := range []string{"A", "B", "C"} {
 		expect(t.served(i, phaseThawed) > 0, "%s served nothing after the thaw", v)
 	}
-	get, post := t.total(true, false), t.total(true, true)
-	expect(get.Sent > 0 && post.Sent > 0, "no calls were made")
-	expect(get.Broken+post.Broken == 0, "%d calls failed that Lift promises to save", get.Broken+post.Broken)
+	kinds := []kind{{report.HTTP, true, false}, {report.HTTP, true, true}}
+	if t.language != "" {
+		kinds = append(kinds, kind{report.Caller, true, false})
+	}
+	broken := 0
+	for _, k := range kinds {
+		all := t.total(k)
+		expect(all.Sent > 0, "no calls were made: %+v", k)
+		broken += all.Broken
+	}
+	expect(broken == 0, "%d calls failed that Lift promises to save", broken)
 	for _, l := range t.lost[:min(5, len(t.lost))] {
 		missed = append(missed, "  "+l)
 	}
@@ -130,6 +143,7 @@ func (w *world) tryThis(out *os.File) {
   Kept running; Ctrl-C ends it. Things to try in another terminal:
 
     export LIFT_SOCKET=%s
+    go run ./cmd/lift services --watch
     go run ./cmd/lift call -v orders /
     kill -STOP %d     # hang B, then call again; kill -CONT %d to let it go on
     curl -X POST http://%s/status/503   # C answers 503; 200 makes it well

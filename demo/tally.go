@@ -37,8 +37,11 @@ func (s *score) quantile(q float64) time.Duration {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
-// kind tells the four kinds of calls apart that the demo counts.
-type kind struct{ lift, post bool }
+// kind tells the kinds of calls apart that the demo counts.
+type kind struct {
+	way        string
+	lift, post bool
+}
 
 // phase is one part of the demo and what came of it.
 type phase struct {
@@ -48,8 +51,7 @@ type phase struct {
 	began  time.Time
 }
 
-func (p *phase) score(lift, post bool) *score {
-	k := kind{lift, post}
+func (p *phase) score(k kind) *score {
 	if p.scores[k] == nil {
 		p.scores[k] = &score{}
 	}
@@ -70,6 +72,7 @@ type tally struct {
 	phases    []*phase
 	instances []*instanceView
 	changes   []change
+	language  string   // of the caller at the plain door, "" without one
 	lost      []string // calls that Lift promised and failed, for the reader
 	faults    []string // invocations that failed
 }
@@ -84,9 +87,13 @@ type change struct {
 	Message  string `json:"msg"`
 }
 
-func (t *tally) begin(name string) {
+// begin begins a phase; afresh forgets the earlier ones.
+func (t *tally) begin(name string, afresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if afresh {
+		t.phases = nil
+	}
 	t.phases = append(t.phases, &phase{Name: name, scores: map[kind]*score{}, served: map[string]int{}, began: time.Now()})
 }
 
@@ -101,12 +108,15 @@ func (t *tally) calls(calls []report.Call) {
 	defer t.mu.Unlock()
 	p := t.phases[len(t.phases)-1]
 	for _, c := range calls {
-		p.score(c.Lift, c.Post).add(c)
+		p.score(kind{c.Way, c.Lift, c.Post}).add(c)
 		if !c.Lift {
 			continue
 		}
 		if !c.OK && c.Promised() {
-			t.lost = append(t.lost, fmt.Sprintf("%s: post=%v after %s: %s", p.Name, c.Post, c.Duration().Round(time.Millisecond), c.Error))
+			t.lost = append(t.lost, fmt.Sprintf("%s: %s post=%v after %s: %s", p.Name, c.Way, c.Post, c.Duration().Round(time.Millisecond), c.Error))
+		}
+		if c.Way != report.HTTP {
+			continue
 		}
 		for _, v := range t.instances {
 			if c.OK && v.Name == c.Instance {
@@ -161,11 +171,16 @@ func (t *tally) served(instance, phase int) int {
 }
 
 // total adds up the scores of one kind over all phases.
-func (t *tally) total(lift, post bool) (sum score) {
+func (t *tally) total(k kind) score {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	return t.sum(k)
+}
+
+// sum is total for who holds the lock.
+func (t *tally) sum(k kind) (sum score) {
 	for _, p := range t.phases {
-		s := p.score(lift, post)
+		s := p.score(k)
 		sum.Sent += s.Sent
 		sum.Failed += s.Failed
 		sum.Broken += s.Broken

@@ -26,6 +26,7 @@ const callTimeout = 1500 * time.Millisecond
 const config = `# The demo's configuration. Times are shorter than the defaults, so that a
 # minute shows everything.
 socket: %s
+plain: [%q]
 log: {level: info, format: json}
 services:
   orders:
@@ -42,6 +43,7 @@ type world struct {
 	dir, socket, logFile string
 	log                  io.WriteCloser
 	instances            []*instance
+	caller               *caller // nil where there is no other language
 	emulator             *emulator.Emulator
 	tally                *tally
 }
@@ -83,7 +85,11 @@ func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err 
 		t.instances = append(t.instances, &instanceView{Name: name, Addr: i.addr, Doing: "well", State: "closed"})
 	}
 	file := filepath.Join(dir, "lift.yaml")
-	text := fmt.Sprintf(config, w.socket, `"`+strings.Join(addrs, `", "`)+`"`)
+	door, err := freeAddr()
+	if err != nil {
+		return w, err
+	}
+	text := fmt.Sprintf(config, w.socket, door, `"`+strings.Join(addrs, `", "`)+`"`)
 	if err = os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return w, err
 	}
@@ -94,7 +100,22 @@ func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err 
 		Timeout:    10 * time.Second,
 		Log:        w.logged,
 	})
+	if err != nil {
+		return w, err
+	}
+	w.caller, err = startCaller("demo/caller", door, func(c report.Call) { t.calls([]report.Call{c}) })
+	if w.caller != nil {
+		t.language = w.caller.language
+	}
 	return w, err
+}
+
+// leftOut says what the demo does without on this machine.
+func (w *world) leftOut() (all []string) {
+	if w.caller == nil {
+		all = append(all, "a caller in another language; python3 or node would be one")
+	}
+	return all
 }
 
 // logged takes every line that the processes and the platform write.
@@ -132,15 +153,12 @@ func (w *world) invoke(ctx context.Context, flush bool) {
 	}
 }
 
-func (w *world) thaw() error {
-	return w.emulator.Thaw(emulator.Gap{})
-}
-
 // close ends everything, the environment first, and leaves nothing running.
 func (w *world) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	w.caller.stop()
 	if w.emulator != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
 		_ = w.emulator.Shutdown(ctx, "")
 	}
 	for _, i := range w.instances {

@@ -15,9 +15,16 @@ type Order struct {
 	Flush bool `json:"flush"`
 }
 
+// The ways in which calls are made. HTTP is the function's own, by the SDK.
+const (
+	HTTP   = ""
+	Caller = "caller" // another language's, through the plain door
+)
+
 // Call is one call that was made.
 type Call struct {
-	Lift     bool   `json:"lift"` // else by a plain http.Client
+	Way      string `json:"way,omitempty"` // see the constants
+	Lift     bool   `json:"lift"`          // else by a plain client
 	Post     bool   `json:"post"`
 	OK       bool   `json:"ok"`
 	Instance string `json:"instance,omitempty"`
