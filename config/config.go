@@ -16,6 +16,8 @@ type Config struct {
 	// File is where it was read from, Environment the overlay that was chosen
 	// ("" for none).
 	File, Environment string
+	// Sum stands for the file's content, as [Sum] has it. "" if there was none.
+	Sum string
 	// Broken, if not nil, is a fault that concerns everything. Each service is
 	// then broken by it too; what could be read of the rest is still good, so
 	// that a sidecar can listen where its callers look for it and tell them.

@@ -22,18 +22,20 @@ func Load(path string, lookup Lookup) (*Config, Problems) {
 	if err != nil {
 		return broken(path, lookup, Problem{What: err.Error(), Remedy: "want a readable YAML file of at most 1 MiB"})
 	}
-	return Parse(path, text, lookup)
+	c, problems := Parse(path, text, lookup)
+	c.Sum = sumOf(text)
+	return c, problems
 }
 
 func readFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // to open a pipe would wait for its writer
+		return nil, errors.New("cannot be read: it is no regular file")
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, cannotRead(err)
 	}
 	defer func() { _ = f.Close() }() // only read
-	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New("cannot be read: it is no regular file")
-	}
 	text, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
 	if err != nil {
 		return nil, cannotRead(err)

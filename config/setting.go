@@ -34,6 +34,8 @@ type rule struct {
 	derived string
 	// own: the key stands in a service, not in defaults.
 	own bool
+	// live: a reload takes it up; else it takes effect at the next start.
+	live bool
 	// with: the key goes with this value of from alone.
 	with    string
 	choices []string

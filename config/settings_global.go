@@ -36,12 +36,12 @@ func processSettings() []setting[Config] {
 			why:   "beside a container whose program runs as another user; goes with socket_mode: \"0660\"",
 		}, func(c *Config, d datum) { c.SocketGroup = d.text }},
 		{rule{
-			path: "plain", kind: list, derived: "none", check: plainAddress,
+			path: "plain", live: true, kind: list, derived: "none", check: plainAddress,
 			means: "where the plain door listens, for any HTTP client: unix:/path/of/a.sock, or a loopback address such as 127.0.0.1:4140",
 			why:   "off unless it is wanted: a port of the loopback is open to every program on the machine; unix sockets have socket_mode and socket_group",
 		}, func(c *Config, d datum) { c.Plain = plainAddresses(d.items, "") }},
 		{rule{
-			path: "log.level", kind: choice, choices: []string{"debug", "info", "warn", "error"}, preset: "info", variable: "LIFT_LOG_LEVEL",
+			path: "log.level", live: true, kind: choice, choices: []string{"debug", "info", "warn", "error"}, preset: "info", variable: "LIFT_LOG_LEVEL",
 			means: "the least that is logged",
 			why:   "info is one line for each change of state, none for each call",
 		}, func(c *Config, d datum) { c.Log.Level = logLevel(d.text) }},

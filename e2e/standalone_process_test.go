@@ -20,6 +20,7 @@ import (
 type sidecarProcess struct {
 	*child
 	socket string
+	file   string // lift.yaml
 }
 
 // startSidecar starts lift-extension with the configuration on a socket of its
@@ -50,7 +51,7 @@ func launchSidecar(t *testing.T, socket, config string, command ...string) *side
 		t.Fatal(err)
 	}
 	c := startChild(t, []string{"LIFT_CONFIG=" + file, "LIFT_SOCKET=" + socket}, command[0], command[1:]...)
-	return &sidecarProcess{c, socket}
+	return &sidecarProcess{c, socket, file}
 }
 
 // serving waits until the sidecar serves.

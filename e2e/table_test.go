@@ -94,7 +94,7 @@ func openTable(t *testing.T, k kind) *tableRoom {
 	}
 	file, socket := filepath.Join(dir, "lift.yaml"), filepath.Join(socketDir(t), "lift.sock")
 	write(t, file, config)
-	r.sidecar = &sidecarProcess{startChild(t, []string{"LIFT_CONFIG=" + file, "LIFT_SOCKET=" + socket, "LIFT_TEST_CLOCK=" + clock}, bin.TestExtension), socket}
+	r.sidecar = &sidecarProcess{startChild(t, []string{"LIFT_CONFIG=" + file, "LIFT_SOCKET=" + socket, "LIFT_TEST_CLOCK=" + clock}, bin.TestExtension), socket, file}
 	t.Cleanup(func() { _ = os.Remove(socket) }) // the sidecar is killed
 	r.client = r.sidecar.serving(t).dial(t, sdk.Clock(now))
 	return r

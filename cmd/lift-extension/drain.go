@@ -23,7 +23,7 @@ const (
 // application too, which then still calls: so health checks hear of it at once,
 // and calls are taken until the clients are done; only then the doors close. ctx
 // ends what is left.
-func (p *program) drain(ctx context.Context, in doors) {
+func (p *program) drain(ctx context.Context, quiet time.Duration, in doors) {
 	var leaving sync.WaitGroup
 	for _, leave := range p.leaving {
 		leaving.Go(func() {
@@ -32,7 +32,7 @@ func (p *program) drain(ctx context.Context, in doors) {
 		})
 	}
 	in.announce()
-	linger(ctx, p.now, p.cfg.Drain.Quiet, in.traffic)
+	linger(ctx, p.now, quiet, in.traffic)
 	in.drain(ctx)
 	leaving.Wait()
 }

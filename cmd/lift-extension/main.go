@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"syscall"
 
 	"github.com/liftmesh/lift/config"
 	"github.com/liftmesh/lift/extension"
@@ -21,17 +20,18 @@ func main() { os.Exit(run()) }
 // run is the whole life: config, build, run, drain.
 func run() int {
 	cfg, problems := configure()
-	log := newLog(cfg)
+	log, level := newLog(cfg)
 	// net/http says some things, such as of peers that talk unasked, to the
 	// standard logger alone.
 	stdlog.SetFlags(0)                                                           //nolint:forbidigo // the one place that owns the process's loggers
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) //nolint:forbidigo // as above
 	p := build(cfg, log)
+	p.level = level
 	if env, ok := extension.FromEnv(os.Getenv); ok {
 		return p.lambda(context.Background(), env, problems)
 	}
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	signal.Notify(signals, heard()...)
 	p.signals = signals
 	return p.standalone(context.Background(), problems)
 }
@@ -43,19 +43,26 @@ func configure() (*config.Config, config.Problems) {
 	if err != nil {
 		return config.Missing(err, os.LookupEnv)
 	}
+	return load(path)
+}
+
+// load reads lift.yaml. What is wrong in an overlay that is not chosen is for
+// `lift config check`.
+func load(path string) (*config.Config, config.Problems) {
 	cfg, problems := config.Load(path, os.LookupEnv)
-	// What is wrong in an overlay that is not chosen is for `lift config check`.
 	return cfg, slices.DeleteFunc(problems, func(p config.Problem) bool {
 		return p.Environment != "" && p.Environment != cfg.Environment
 	})
 }
 
 // newLog writes lines to standard output: CloudWatch's in Lambda, the
-// container's elsewhere.
-func newLog(cfg *config.Config) *slog.Logger {
-	o := &slog.HandlerOptions{Level: cfg.Log.Level}
+// container's elsewhere. The level can be changed later.
+func newLog(cfg *config.Config) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(cfg.Log.Level)
+	o := &slog.HandlerOptions{Level: level}
 	if cfg.Log.Format == "text" {
-		return slog.New(slog.NewTextHandler(os.Stdout, o))
+		return slog.New(slog.NewTextHandler(os.Stdout, o)), level
 	}
-	return slog.New(slog.NewJSONHandler(os.Stdout, o))
+	return slog.New(slog.NewJSONHandler(os.Stdout, o)), level
 }

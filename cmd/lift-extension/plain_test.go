@@ -136,7 +136,7 @@ func TestPlainDoorThatCannotOpen(t *testing.T) {
 	said.Reset()
 	p := build(cfg, slog.New(slog.NewTextHandler(&said, nil)))
 	defer p.mesh.Close()
-	door := p.plain(0)
+	door := p.plain(cfg.Plain[0], 0)
 	door.recheck(t.Context())
 	door.recheck(t.Context())
 	if n := strings.Count(said.String(), "cannot listen; trying again"); n != 1 {

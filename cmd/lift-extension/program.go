@@ -10,6 +10,7 @@ import (
 	"github.com/liftmesh/lift/config"
 	"github.com/liftmesh/lift/mesh"
 	"github.com/liftmesh/lift/sidecar"
+	"github.com/liftmesh/lift/sidecar/plain"
 )
 
 // program is what runs: the data plane and the socket in front of it.
@@ -20,6 +21,8 @@ type program struct {
 	invocation *invocation
 	mesh       *mesh.Mesh
 	sidecar    sidecar.Config
+	bounds     *plain.Bounds  // of all plain doors together
+	level      *slog.LevelVar // of log
 
 	// signals end a standalone sidecar: the first one drains, the next one does not
 	// wait.
@@ -30,7 +33,10 @@ type program struct {
 }
 
 func build(cfg *config.Config, log *slog.Logger) *program {
-	p := &program{cfg: cfg, log: log, now: clock(), invocation: &invocation{}}
+	p := &program{
+		cfg: cfg, log: log, now: clock(), invocation: &invocation{},
+		bounds: plain.NewBounds(plainLimits(cfg), log), level: new(slog.LevelVar),
+	}
 	p.mesh = mesh.New(mesh.Options{
 		Services:   cfg.Services,
 		Broken:     cfg.Broken,

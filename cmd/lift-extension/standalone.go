@@ -3,65 +3,127 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/liftmesh/lift/config"
 )
 
-// recheckEvery is how often it is looked whether the socket is still there: one
-// stat, and callers wait that long at most for one that something has removed.
+// recheckEvery is how often it is looked whether the sockets are still there, and
+// whether lift.yaml has changed.
 const recheckEvery = 2 * time.Second
 
-// standalone is life beside a container: serve until ctx ends or a signal says
-// so, then let the clients finish. A broken configuration is refused here, at
-// once and whole: whoever starts the process sees it, and nothing else depends
-// on it yet.
+// stay is life beside a container: a process that serves until it is told to
+// end, and follows its configuration meanwhile. One goroutine runs it.
+type stay struct {
+	*program
+	in      doors
+	parting doors // what a reload has removed, until its calls have ended
+	ended   chan ending
+	over    chan struct{} // closed when nobody hears of endings any more
+	follow  follower
+	reloads reloads
+	holds   *config.Config // in force now; program.cfg is that of the start
+}
+
+// ending is a door that is not served any more.
+type ending struct {
+	door *door
+	err  error
+}
+
+// standalone serves until ctx ends or a signal says so, then lets the clients
+// finish. A broken configuration is refused here, at once and whole: whoever
+// starts the process sees it, and nothing else depends on it yet.
 func (p *program) standalone(ctx context.Context, problems config.Problems) int {
 	defer p.mesh.Close()
 	if len(problems) > 0 {
 		p.log.Error("the configuration is broken; mend it and start again", "problems", problems.Error())
 		return 1
 	}
-	in := p.doors(recheckEvery)
-	failed := make(chan error, len(in))
-	for _, d := range in {
-		if err := d.open(context.Background()); err != nil { // the drain ends it, not the signal
+	s := &stay{program: p, in: p.doors(recheckEvery), ended: make(chan ending), over: make(chan struct{}), follow: follower{path: p.cfg.File, holds: p.cfg.Sum}, holds: p.cfg}
+	defer close(s.over)
+	for _, d := range s.in {
+		server, err := d.listen()
+		if err != nil {
 			p.log.Error("cannot listen", "door", d.name, "error", err.Error())
-			in.close() // nothing runs yet
+			s.in.close() // nothing runs yet
 			return 1
 		}
-		go func() { failed <- fmt.Errorf("%s: %w", d.name, <-d.failed) }()
+		s.serve(d, server)
 	}
-	p.log.Info("serving", "at", in.where(), "services", p.mesh.Names())
-	select {
-	case <-ctx.Done():
-	case <-p.signals:
-	case err := <-failed:
-		p.log.Error("a door failed", "error", err.Error())
-		return 1
-	}
-	p.end(in)
-	return 0
+	p.log.Info("serving", "at", s.in.where(), "services", p.mesh.Names())
+	return s.run(ctx)
 }
 
-// end drains, and stops at once at one more signal.
-func (p *program) end(in doors) {
-	most := p.cfg.Drain.Max
-	p.log.Info("draining", "most", most.String())
+// serve serves a door that is open. The drain ends it, not the signal.
+func (s *stay) serve(d *door, server server) {
+	d.serve(context.Background(), server)
+	go func() {
+		select {
+		case s.ended <- ending{d, <-d.failed}:
+		case <-s.over:
+		}
+	}()
+}
+
+// run is all that happens between the start and the drain.
+func (s *stay) run(ctx context.Context) int {
+	look := time.NewTicker(recheckEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.end()
+			return 0
+		case sig := <-s.signals:
+			if sig != syscall.SIGHUP {
+				s.end()
+				return 0
+			}
+			s.follow.asked()
+			s.reload("SIGHUP")
+		case <-look.C:
+			if s.follow.look() {
+				s.reload("the file has changed")
+			}
+			s.retry()
+		case e := <-s.ended:
+			if !s.left(e.door) {
+				s.log.Error("a door failed", "error", fmt.Sprintf("%s at %s: %v", e.door.name, e.door.at, e.err))
+				return 1
+			}
+		}
+	}
+}
+
+// end drains, and stops at once at one more signal to end.
+func (s *stay) end() {
+	most := s.holds.Drain.Max
+	s.log.Info("draining", "most", most.String())
 	drain, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer p.contain("draining")
-		p.drain(drain, in)
+		defer s.contain("draining")
+		s.drain(drain, s.holds.Drain.Quiet, append(s.in, s.parting...))
 	}()
-	select {
-	case <-done:
-		return
-	case s := <-p.signals:
-		p.log.Warn("a second signal: ending now, running calls are cut", "signal", s.String())
+	for {
+		select {
+		case <-done:
+			return
+		case <-s.ended: // as it should
+		case sig := <-s.signals:
+			if sig == syscall.SIGHUP {
+				continue
+			}
+			s.log.Warn("a second signal: ending now, running calls are cut", "signal", sig.String())
+			cancel()
+		}
 	}
-	cancel()
-	<-done
 }
+
+// heard are the signals that a standalone sidecar hears.
+func heard() []os.Signal { return []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} }

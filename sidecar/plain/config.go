@@ -18,6 +18,9 @@ type Config struct {
 	Mode os.FileMode
 	// Group, if not "", is the name or number of the group that owns them.
 	Group string
+	// Bounds, if not nil, are shared with other servers, and hold in place of
+	// MaxPeers and MaxCalls of Limits.
+	Bounds *Bounds
 	// Limits bound what peers can make the process hold.
 	Limits Limits
 	// Caller takes the calls. Required.
@@ -72,14 +75,21 @@ func (c *Config) fill() error {
 	}
 	c.Mode = cmp.Or(c.Mode, 0o600)
 	c.Version = cmp.Or(c.Version, "unknown")
-	if c.Limits.MaxPeers <= 0 {
-		c.Limits.MaxPeers = 256
-	}
-	if c.Limits.MaxCalls <= 0 {
-		c.Limits.MaxCalls = 4096
-	}
-	if c.Limits.MaxHeader <= 0 {
-		c.Limits.MaxHeader = 64 << 10
+	c.Limits.fill()
+	if c.Bounds == nil {
+		c.Bounds = NewBounds(c.Limits, c.Log)
 	}
 	return nil
+}
+
+func (l *Limits) fill() {
+	if l.MaxPeers <= 0 {
+		l.MaxPeers = 256
+	}
+	if l.MaxCalls <= 0 {
+		l.MaxCalls = 4096
+	}
+	if l.MaxHeader <= 0 {
+		l.MaxHeader = 64 << 10
+	}
 }

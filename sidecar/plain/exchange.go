@@ -239,7 +239,7 @@ func (s *Server) self(x *exchange, r *http.Request) {
 	case path == "/healthz":
 		writeJSON(x.w, http.StatusOK, map[string]string{"status": "ok"}, x.ends())
 	default:
-		names := s.cfg.Services
+		names := s.services()
 		if names == nil {
 			names = []string{}
 		}

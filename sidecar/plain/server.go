@@ -74,12 +74,7 @@ func Listen(cfg Config) (*Server, error) {
 // newServer is a server without addresses; cfg is filled.
 func newServer(cfg Config) *Server {
 	s := &Server{cfg: cfg, failed: make(chan error, len(cfg.Addresses)), done: make(chan struct{}), idle: make(chan struct{})}
-	var once sync.Once
-	s.gate = socket.NewGate(cfg.Limits.MaxPeers, func(int) {
-		once.Do(func() {
-			cfg.Log.Warn("more peers at the plain door than the limit: further ones are refused", "limit", cfg.Limits.MaxPeers)
-		})
-	})
+	s.gate = cfg.Bounds.gate
 	all, cancel := context.WithCancelCause(context.Background())
 	s.all, s.cancel = all, cancel
 	s.http2, s.toHTTP2 = s.newHTTP2(all), newHandover()
@@ -209,7 +204,7 @@ func (s *Server) begin(service string) *lift.Error {
 	if s.draining {
 		return &lift.Error{Code: lift.Draining, Service: service, Err: errors.New("the sidecar is shutting down and takes no new calls")}
 	}
-	if s.running >= s.cfg.Limits.MaxCalls {
+	if !s.cfg.Bounds.take() {
 		return &lift.Error{Code: lift.Busy, Service: service, Err: fmt.Errorf(
 			"the plain door has its limit of %d calls open; send fewer at once, or raise limits.calls", s.cfg.Limits.MaxCalls)}
 	}
@@ -222,6 +217,7 @@ func (s *Server) begin(service string) *lift.Error {
 func (s *Server) finish() {
 	s.calls.Lock()
 	defer s.calls.Unlock()
+	s.cfg.Bounds.give()
 	s.running--
 	s.checkIdleLocked()
 }

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/liftmesh/lift/config"
+	"github.com/liftmesh/lift/sidecar/plain"
+)
+
+// move is what a reload does with the doors.
+type move struct {
+	open    doors
+	servers []server // behind them; nil where the address is still another door's
+	gone    doors
+}
+
+// prepare opens what is new, so that an address that cannot be had is known
+// before anything is changed. An address that changes its service stays open
+// until the move.
+func (s *stay) prepare(next *config.Config) (*move, error) {
+	m := &move{}
+	var failed []error
+	for _, a := range next.Plain {
+		same := slices.IndexFunc(s.in, func(d *door) bool { return d.plain && d.address == a.String() })
+		if same >= 0 && s.in[same].at == plainDoor(a) {
+			continue
+		}
+		d, server := s.plain(a, recheckEvery), server(nil)
+		if same < 0 {
+			var err error
+			if server, err = d.listen(); err != nil {
+				failed = append(failed, err)
+				continue
+			}
+		}
+		m.open, m.servers = append(m.open, d), append(m.servers, server)
+	}
+	if len(failed) > 0 {
+		m.undo()
+		return nil, errors.Join(failed...)
+	}
+	for _, d := range s.in {
+		if d.plain && !slices.ContainsFunc(next.Plain, func(a plain.Address) bool { return d.at == plainDoor(a) }) {
+			m.gone = append(m.gone, d)
+		}
+	}
+	return m, nil
+}
+
+// undo closes what prepare has opened.
+func (m *move) undo() {
+	for _, server := range m.servers {
+		if server != nil {
+			server.Close()
+		}
+	}
+}
+
+// move closes and opens doors. Calls by a door that closes end in their time.
+func (s *stay) move(m *move) {
+	for _, d := range m.gone {
+		if server, ok := d.now().(*plain.Server); ok {
+			server.Shut()
+		}
+		s.in = slices.DeleteFunc(s.in, func(other *door) bool { return other == d })
+		s.parting = append(s.parting, d)
+		go s.part(d)
+	}
+	for i, d := range m.open {
+		s.in = append(s.in, d)
+		if m.servers[i] != nil {
+			s.serve(d, m.servers[i])
+		}
+	}
+	s.retry()
+	for _, d := range s.in {
+		if server, ok := d.now().(*plain.Server); ok {
+			server.List(s.mesh.Names())
+		}
+	}
+}
+
+// part drains a door that is not wanted any more.
+func (s *stay) part(d *door) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Max)
+	defer cancel()
+	d.drain(ctx)
+}
+
+// retry opens doors that are closed; what keeps one closed is said once.
+func (s *stay) retry() {
+	for _, d := range s.in {
+		if d.now() != nil {
+			continue
+		}
+		if server, ok := d.try(); ok {
+			s.serve(d, server)
+		}
+	}
+}
+
+// left reports whether a door that ended was to, and forgets it then.
+func (s *stay) left(d *door) bool {
+	i := slices.Index(s.parting, d)
+	if i < 0 {
+		return false
+	}
+	s.parting = slices.Delete(s.parting, i, i+1)
+	return true
+}
