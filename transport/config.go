@@ -31,6 +31,11 @@ type Config struct {
 	// MaxIdle is the age, counted likewise, beyond which a connection is closed, not used.
 	// Default 55 s: below the 60 s of ALB and VPC Lattice.
 	MaxIdle time.Duration
+	// MaxAge is the age, counted from the connect by the wall or the monotonic clock,
+	// beyond which a connection takes no new call and is replaced; up to a fifth less,
+	// at random. It spreads calls anew over what is behind one address. What is under
+	// way on it ends in its own time. Default 0: no limit.
+	MaxAge time.Duration
 	// MaxConnections to one endpoint; a call beyond that waits for one, under
 	// its deadline. Default 64.
 	MaxConnections int

@@ -26,6 +26,7 @@ type conn struct {
 	gate   *gate    // where the socket's reader is
 	closed chan struct{}
 
+	life           lifetime
 	idleSince      lift.Instant // guarded by pool.mu, set while it is not idle
 	permitPassedOn bool         // guarded by pool.mu
 
@@ -49,7 +50,7 @@ type conn struct {
 }
 
 func newConn(p *Pool, nc net.Conn) *conn {
-	c := &conn{Conn: nc, pool: p, closed: make(chan struct{}), last: p.now()}
+	c := &conn{Conn: nc, pool: p, closed: make(chan struct{}), last: p.now(), life: p.lifetime()}
 	if s, ok := nc.(*secured); ok {
 		c.secure, c.socket, c.gate = s, socketOf(s.wire.Conn), &s.wire.gate
 		return c

@@ -8,7 +8,17 @@ import (
 
 // expired takes out what is too old to be used. p.mu is held.
 func (p *Pool) expired(now lift.Instant) []*conn {
-	return p.takeOut(func(c *conn) bool { return age(now, c.idleSince) > p.cfg.MaxIdle })
+	drop := p.takeOut(func(c *conn) bool { return age(now, c.idleSince) > p.cfg.MaxIdle })
+	if p.cfg.MaxAge > 0 {
+		p.idle = slices.DeleteFunc(p.idle, func(c *conn) bool {
+			over := c.life.over(now)
+			if over {
+				drop = append(drop, c)
+			}
+			return over
+		})
+	}
+	return drop
 }
 
 // sweep closes what is too old to be used.

@@ -160,12 +160,12 @@ func (p *Pool) put(c *conn) {
 	c.idleSince = since
 	switch {
 	case len(p.waiters) > 0:
-		if p.waiters[0].want == wantFresh || age(now, since) > p.cfg.SafeIdle {
+		if p.waiters[0].want == wantFresh || age(now, since) > p.cfg.SafeIdle || c.life.over(now) {
 			drop = c // its permit is what the waiter gets
 			break
 		}
 		p.nextWaiter().granted <- grant{c}
-	case p.closed, age(now, since) > p.cfg.MaxIdle, p.slots.scarce():
+	case p.closed, age(now, since) > p.cfg.MaxIdle, c.life.over(now), p.slots.scarce():
 		drop = c
 	default:
 		i := len(p.idle)

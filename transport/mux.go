@@ -198,10 +198,11 @@ func (m *Mux) oldestIdle() (oldest *muxConn) {
 	return oldest
 }
 
-// expire takes out what is idle and too old to be used. m.mu is held.
+// expire takes out what is idle and too old to be used, and what is over its age:
+// calls that run on that end in their own time. m.mu is held.
 func (m *Mux) expire(now lift.Instant) {
 	for _, c := range m.conns {
-		if c.calls == 0 && age(now, c.lastProof()) > m.cfg.MaxIdle {
+		if c.life.over(now) || c.calls == 0 && age(now, c.lastProof()) > m.cfg.MaxIdle {
 			c.leaving = true
 		}
 	}

@@ -20,6 +20,7 @@ type muxConn struct {
 	secure  *secured          // nil without TLS
 	socket  *socket           // nil where there is no socket to ask (a pipe)
 	gate    *gate             // where the socket's reader is
+	life    lifetime
 	closed  chan struct{}
 	settled chan struct{} // holds one: what had come has been taken in
 
@@ -40,7 +41,7 @@ type muxConn struct {
 }
 
 func newMuxConn(m *Mux, nc net.Conn) *muxConn {
-	c := &muxConn{Conn: nc, pool: m, last: m.now(), closed: make(chan struct{}), settled: make(chan struct{}, 1)}
+	c := &muxConn{Conn: nc, pool: m, last: m.now(), life: m.lifetime(), closed: make(chan struct{}), settled: make(chan struct{}, 1)}
 	if s, ok := nc.(*secured); ok {
 		c.secure, c.socket, c.gate = s, socketOf(s.wire.Conn), &s.wire.gate
 		return c

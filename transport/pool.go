@@ -18,6 +18,8 @@ type Options struct {
 	// Dial opens a connection. It must come back once ctx ends. Default a
 	// [net.Dialer]: no proxy, whatever HTTP_PROXY says.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
+	Rand func() uint64
 	// Slots, if not nil, is what this pool shares with others: the process's
 	// connections, and its connects at once.
 	Slots *Slots

@@ -3,6 +3,7 @@ package transport
 import (
 	"cmp"
 	"log/slog"
+	"math/rand/v2"
 
 	"github.com/liftmesh/lift"
 )
@@ -15,17 +16,21 @@ type way struct {
 	dialer dialer
 	slots  *Slots
 	sign   signer
+	rand   func() uint64
 	log    *slog.Logger
 }
 
 func newWay(addr string, o Options) way {
 	w := way{
 		addr: addr, cfg: o.Config.WithDefaults(),
-		now: o.Now, dialer: newDialer(addr, o), slots: o.Slots, sign: o.Sign, log: o.Log,
+		now: o.Now, dialer: newDialer(addr, o), slots: o.Slots, sign: o.Sign, rand: o.Rand, log: o.Log,
 	}
 	w.cfg.Host = cmp.Or(w.cfg.Host, addr)
 	if w.now == nil {
 		w.now = lift.Now
+	}
+	if w.rand == nil {
+		w.rand = rand.Uint64
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
