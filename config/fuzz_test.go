@@ -31,6 +31,7 @@ func FuzzParse(f *testing.F) {
 		"services:\n  a:\n    from: static\n    endpoints:\n    - $${x}:1\n    - \"\\u2028:1\"\n    balancer: {strategy: round_robin}\n",
 		"services: {a: {from: dns, dns: {name: a.b., port: 80, servers: [10.0.0.2]}}, b: {from: dns, dns: {name: _a._tcp.b, type: srv}}}",
 		"services: {a: {from: static, endpoints: [\"h:1\"], tls: {verify: false}}, b: {from: static, endpoints: [\"h:1\"], tls: false, host: h, path_prefix: /p}}",
+		"services: {a: {from: url, url: \"https://h.example.com:8443/a/\", tls: {verify: false}}, b: {from: url, url: \"http://[::1]/\", host: x}}",
 		"limits: {header: 1KiB, body: 1GiB}\nlambda: {init_wait: 0s}\ndefaults: {connections: {max: 256, whole: 1B}}",
 	} {
 		f.Add(seed, "", "1")

@@ -79,7 +79,7 @@ services:
     retry: {attempts: 4, backoff: 5ms, backoff_max: 6ms, budget: {ratio: .25, floor_per_second: 1, burst: 2}}
     breaker: {consecutive: 7, failure_ratio: 0.75, min_calls: 8, window: 9s, open_for: 2s..3s}
     balancer: {strategy: round_robin}
-    connections: {connect_timeout: 10ms, safe_idle: 11ms, max_idle: 12ms, max: 13, max_idle_count: 12, max_header: 15KiB, whole: 16B}
+    connections: {connect_timeout: 10ms, safe_idle: 11ms, max_idle: 12ms, max_age: 14s, max: 13, max_idle_count: 12, max_header: 15KiB, whole: 16B}
     warm: 2
 `, env())
 	s := c.Services[0]
@@ -96,7 +96,7 @@ services:
 		Balancer: balancer.RoundRobin,
 		Transport: transport.Config{
 			Protocol: transport.H2C, Host: "orders.internal:8443", PathPrefix: "/v2",
-			ConnectTimeout: 10 * time.Millisecond, SafeIdle: 11 * time.Millisecond, MaxIdle: 12 * time.Millisecond,
+			ConnectTimeout: 10 * time.Millisecond, SafeIdle: 11 * time.Millisecond, MaxIdle: 12 * time.Millisecond, MaxAge: 14 * time.Second,
 			MaxConnections: 13, MaxIdleConnections: 12, MaxHeader: 15 << 10, Whole: 16,
 		},
 		Warm: 2,

@@ -26,6 +26,11 @@ func connectionSettings() []setting[mesh.ServiceConfig] {
 			why:   "below the 60 s of ALB and VPC Lattice",
 		}, func(s *sc, d datum) { s.Transport.MaxIdle = time.Duration(d.ns) }},
 		{rule{
+			path: "connections.max_age", kind: duration, low: "0s", high: "24h", preset: "0s",
+			means: "age beyond which a connection takes no new call and is replaced, up to a fifth less at random; 0s is none, and with from: url it is 5m unless it is said",
+			why:   "spreads calls anew over what is behind one address; an endpoint of its own needs none",
+		}, func(s *sc, d datum) { s.Transport.MaxAge = time.Duration(d.ns) }},
+		{rule{
 			path: "connections.max", kind: whole, low: "1", high: "256", preset: "64",
 			means: "connections to one endpoint; a call beyond that waits for one, within its deadline",
 			why:   "a Lambda environment has 1,024 descriptors, shared with the function",

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/registry"
@@ -28,6 +29,9 @@ func (r *reader) source(s *service, at origin, whole bool) {
 		r.idleKey(s, "dns.port", s.values["dns.type"], "dns.port goes with type: a; SRV records say their ports", "remove it")
 		delete(s.values, "dns.port")
 	}
+	if from.text == "url" {
+		r.urlValues(s)
+	}
 	if !whole {
 		return
 	}
@@ -35,9 +39,10 @@ func (r *reader) source(s *service, at origin, whole bool) {
 		path, remedy string
 		need         bool
 	}{
-		{"from", "want from: static and its endpoints, or from: dns and its name", true},
+		{"from", "want from: " + strings.Join(r.single.rules["from"].choices, " or ") + ", and what goes with it", true},
 		{"endpoints", `want a list with from: static, such as endpoints: ["10.0.1.7:8080"]`, from.text == "static"},
 		{"dns.name", "want the name to ask for with from: dns, such as dns: {name: orders.internal, port: 8080}", from.text == "dns"},
+		{"url", "want a URL with from: url, such as url: https://abc.execute-api.eu-west-1.amazonaws.com/prod", from.text == "url"},
 		{"dns.port", "want the port of the addresses, such as port: 8080, or type: srv", from.text == "dns" && s.values["dns.type"].text == "a"},
 	} {
 		if _, ok := s.values[key.path]; key.need && !ok {
@@ -69,6 +74,12 @@ func (s *service) registry() registry.Registry {
 			}
 		}
 		return dns.New(c)
+	case s.values["from"].text == "url":
+		t, err := parseURL(s.values["url"].text)
+		if err != nil {
+			return nil // the service is broken
+		}
+		return t.registry()
 	default:
 		return fixed(s.values["endpoints"].items)
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -138,6 +139,9 @@ func (r *rule) readText(s, shown string) (datum, *fault) {
 		return datum{}, &fault{"the text holds control characters or bytes that are not UTF-8", "want plain text on one line"}
 	}
 	if err := r.check(s); err != nil {
+		if _, secret := errors.AsType[unspeakable](err); secret {
+			return datum{}, &fault{"the text " + masked + " is not right", err.Error()}
+		}
 		if shown == masked {
 			return datum{}, &fault{"the text " + masked + " is not right here", "see " + r.path + " in docs/configuration.md"}
 		}
