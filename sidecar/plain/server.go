@@ -115,8 +115,13 @@ func (s *Server) open(p *place) error {
 		}
 		l = made
 	}
-	p.listener = &inbound{Listener: s.gate.Wrap(l), service: p.Service}
+	p.listener = s.wrap(l, p.Service)
 	return nil
+}
+
+// wrap has a listener's connections counted, and know whom they call.
+func (s *Server) wrap(l net.Listener, service string) net.Listener {
+	return &inbound{Listener: s.gate.Wrap(l), service: service}
 }
 
 // Serve answers until ctx ends or [Server.Close] is called, and returns nil then.
