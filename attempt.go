@@ -23,9 +23,15 @@ type Attempt struct {
 	// Fresh: the connection was opened for this attempt, not taken warm.
 	Fresh bool
 	// Status is the HTTP status of the answer, 0 without one.
-	Status  int
-	Outcome Outcome
-	Reached Reached
+	Status int
+	// GRPC is the grpc-status of the answer to a gRPC call, a number; "none" if it
+	// ended without one; "" before, and of calls that are not gRPC.
+	GRPC string
+	// RetryAfter is what the endpoint asked for: how long to wait before another try,
+	// negative for none at all, 0 if it said nothing.
+	RetryAfter time.Duration
+	Outcome    Outcome
+	Reached    Reached
 	// Err is why there was no (whole) answer, nil if there was.
 	Err error
 }

@@ -95,6 +95,9 @@ func (e *Error) Error() string {
 			if a.Status != 0 {
 				fmt.Fprintf(&b, " %d", a.Status)
 			}
+			if a.GRPC != "" {
+				fmt.Fprintf(&b, " grpc-status %s", a.GRPC)
+			}
 			fmt.Fprintf(&b, " after %s", a.Duration().Round(100*time.Microsecond))
 		}
 		b.WriteString("]")

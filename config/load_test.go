@@ -72,6 +72,7 @@ services:
     endpoints: ["10.0.1.7:8443;zone=use1-az1;weight=2"]
     listen: "[::1]:4201"
     protocol: h2c
+    idempotent: true
     host: orders.internal:8443
     path_prefix: /v2
     timeout: 1m30s
@@ -93,7 +94,7 @@ services:
 			Consecutive: 7, FailureRatio: 0.75, MinCalls: 8, Window: 9 * time.Second,
 			OpenFor: 2 * time.Second, OpenForMax: 3 * time.Second,
 		},
-		Balancer: balancer.RoundRobin,
+		Balancer: balancer.RoundRobin, Idempotent: true,
 		Transport: transport.Config{
 			Protocol: transport.H2C, Host: "orders.internal:8443", PathPrefix: "/v2",
 			ConnectTimeout: 10 * time.Millisecond, SafeIdle: 11 * time.Millisecond, MaxIdle: 12 * time.Millisecond, MaxAge: 14 * time.Second,

@@ -24,9 +24,14 @@ func reachSettings() []setting[mesh.ServiceConfig] {
 			why:   "so that only a base URL changes in a program",
 		}, nil}, // goes to Config.Plain
 		{rule{
-			path: "protocol", kind: choice, choices: []string{"http", "h2c", "grpc"}, own: true, preset: "http",
-			means: "what the endpoints speak: http is HTTP/1.1, h2c is HTTP/2 without TLS, grpc is HTTP/2 with calls that are gRPC's; see [Upstreams](upstreams.md)",
+			path: "protocol", kind: choice, choices: []string{"http", "h2c", "h2", "grpc", "auto"}, own: true, preset: "http",
+			means: "what the endpoints speak: http is HTTP/1.1, h2c is HTTP/2 without TLS, h2 is HTTP/2 over TLS, grpc is h2 with tls and h2c without, auto leaves HTTP/2 or HTTP/1.1 to the endpoint, over TLS; see [Upstreams](upstreams.md)",
 			why:   "every server does",
 		}, func(s *sc, d datum) { s.Transport.Protocol = transport.Protocol(d.text) }},
+		{rule{
+			path: "idempotent", kind: toggle, preset: "false",
+			means: "every call may be sent twice, whatever its method, unless its caller says otherwise; for services that only read, gRPC's above all",
+			why:   "a POST that has reached somebody is not repeated",
+		}, func(s *sc, d datum) { s.Idempotent = d.text == "true" }},
 	}
 }

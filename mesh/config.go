@@ -32,7 +32,10 @@ type ServiceConfig struct {
 	// AttemptTimeout is for one attempt. Default half of Timeout.
 	AttemptTimeout time.Duration
 	Retry          resilience.RetryConfig
-	Breaker        resilience.BreakerConfig
+	// Idempotent: every call may be sent twice, whatever its method, unless the caller
+	// says otherwise. Default false: the method says it.
+	Idempotent bool
+	Breaker    resilience.BreakerConfig
 	// Balancer is how an endpoint is chosen. Default least_request.
 	Balancer  balancer.Strategy
 	Transport transport.Config

@@ -52,14 +52,19 @@ func (m *member) judge(next lift.Caller) lift.Caller {
 		resp, err = next.Call(c)
 		a := c.Current()
 		if !isStream(resp) {
+			resilience.ReadGRPC(c, a, resp, true)
 			m.ended(c, a, err)
 			return resp, err
 		}
 		// A stream is judged by its head for now, so that it can be tried again,
 		// and for good at its end.
+		resilience.ReadGRPC(c, a, resp, false)
 		a.Outcome = resilience.Classify(c, a, m.s.o.Now(), nil)
 		resp.Body.OnEnd(func(end error) {
-			if errors.Is(end, lift.ErrBodyClosed) {
+			switch {
+			case end == nil:
+				resilience.ReadGRPC(c, a, resp, true)
+			case errors.Is(end, lift.ErrBodyClosed):
 				end = nil // the reader had enough; the head says how it went
 			}
 			m.ended(c, a, end)

@@ -30,6 +30,7 @@ type instance struct {
 	down   bool
 	hung   chan struct{} // not nil: requests wait for it
 	status int
+	grpc   map[string]string // not nil: answers in gRPC, with these trailers
 	calls  int
 	conns  []net.Conn
 	gone   chan struct{} // closed when it is killed
@@ -108,7 +109,7 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, status, gone := i.hung, i.status, i.gone
+	hung, status, gone, grpc := i.hung, i.status, i.gone, i.grpc
 	i.mu.Unlock()
 	if hung != nil {
 		select {
@@ -120,6 +121,12 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_, _ = io.Copy(io.Discard, r.Body)
+	if grpc != nil {
+		w.Header().Set("Content-Type", "application/grpc")
+		for name, value := range grpc {
+			w.Header().Set(http.TrailerPrefix+name, value)
+		}
+	}
 	w.WriteHeader(status)
 	fmt.Fprint(w, i.addr)
 }

@@ -13,9 +13,19 @@ func (s *Service) stack(cfg *ServiceConfig) lift.Caller {
 		s.record,
 		// The time there is for all that follows, attempts and waits included.
 		resilience.Deadline(cfg.Timeout, s.o.Now, s.o.Invocation),
+		// Above Retry, which goes by it.
+		idempotent(cfg),
 		// Above Pick, so that each try picks anew; below Deadline, which bounds it.
 		resilience.Retry(cfg.Retry, s.budget, s.o.Now, s.o.Rand),
 	)
+}
+
+// idempotent is the step that vouches for a service's calls, nil if nobody does.
+func idempotent(cfg *ServiceConfig) lift.Policy {
+	if !cfg.Idempotent {
+		return nil
+	}
+	return resilience.Idempotent
 }
 
 // attempt is the way of one attempt, from the endpoint that was picked on.

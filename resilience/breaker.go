@@ -3,7 +3,6 @@ package resilience
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -106,7 +105,7 @@ func (b *Breaker) count(a *lift.Attempt, bad bool) {
 	switch {
 	case !bad:
 		b.streak = 0
-	case a.Status != http.StatusTooManyRequests: // asks for less, counts in the ratio alone (linkerd)
+	case !asksForLess(a): // which counts in the ratio alone (linkerd)
 		b.streak++
 	}
 	b.feed(bad)
@@ -154,7 +153,10 @@ func (b *Breaker) newState() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 
 func (b *Breaker) why(a *lift.Attempt) string {
 	last := "status " + fmt.Sprint(a.Status)
-	if a.Err != nil {
+	switch {
+	case a.GRPC != "":
+		last = "grpc-status " + a.GRPC
+	case a.Err != nil:
 		last = string(lift.CodeOf(a.Err))
 	}
 	if b.streak >= b.cfg.Consecutive {

@@ -14,9 +14,14 @@ type Judge func(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift
 
 // Classify is the default [Judge]. A freeze inside the attempt excuses whatever
 // came of it; then the caller's giving up; then the call's own deadline; what is
-// left is the endpoint's.
+// left is the endpoint's. An answer is judged by its grpc-status, where [ReadGRPC]
+// found one, else by its HTTP status.
 func Classify(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
-	if err == nil {
+	switch {
+	case err != nil:
+	case a.GRPC != "":
+		return byGRPC(c, a, now)
+	default:
 		return byStatus(a.Status)
 	}
 	switch {

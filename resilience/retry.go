@@ -39,6 +39,18 @@ func Retry(cfg RetryConfig, budget *Budget, now func() lift.Instant, rand func()
 	}
 }
 
+// Idempotent vouches for every call that says nothing itself: it may be sent again
+// though an endpoint may have acted on it, whatever its method. What a caller says
+// of one call stands.
+func Idempotent(next lift.Caller) lift.Caller {
+	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		if c.Idempotent == lift.ByMethod {
+			c.Idempotent = lift.Idempotent
+		}
+		return next.Call(c)
+	})
+}
+
 // again reports whether the last attempt's end allows another.
 func again(c *lift.Call, a *lift.Attempt) bool {
 	switch a.Outcome {
@@ -46,14 +58,17 @@ func again(c *lift.Call, a *lift.Attempt) bool {
 	default:
 		return false
 	}
-	return c.Err() == nil && c.Replayable() && (a.Reached == lift.NotReached || c.IsIdempotent())
+	return a.RetryAfter >= 0 && c.Err() == nil && c.Replayable() && (a.Reached == lift.NotReached || c.IsIdempotent())
 }
 
-// backoff is how long to wait before attempt n+1: not at all if the last one
-// reached nobody, else a random time in [0, Backoff*(2^n - 1)), capped. Source:
+// backoff is how long to wait before attempt n+1: what the endpoint asked for, not
+// at all if the last one reached nobody, else a random time in [0, Backoff*(2^n - 1)), capped. Source:
 // Envoy's router filter, x-envoy-max-retries.
 func (c RetryConfig) backoff(n int, a *lift.Attempt, rand func() uint64) time.Duration {
-	if a.Reached == lift.NotReached {
+	switch {
+	case a.RetryAfter > 0:
+		return a.RetryAfter
+	case a.Reached == lift.NotReached:
 		return 0
 	}
 	limit := min(c.Backoff*time.Duration(int64(1)<<min(n, 20)-1), c.BackoffMax)

@@ -14,11 +14,12 @@ type dialer struct {
 	addr    string
 	timeout time.Duration // for one connect, and again for the TLS handshake
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
-	secure  *securer // nil: without TLS
+	secure  *securer      // nil: without TLS
+	ready   chan net.Conn // holds one: open already, and the next to be taken
 }
 
 func newDialer(addr string, o Options) dialer {
-	d := dialer{addr: addr, timeout: o.Config.WithDefaults().ConnectTimeout, dial: o.Dial}
+	d := dialer{ready: make(chan net.Conn, 1), addr: addr, timeout: o.Config.WithDefaults().ConnectTimeout, dial: o.Dial}
 	if d.dial == nil {
 		d.dial = new(net.Dialer).DialContext
 	}
@@ -31,6 +32,11 @@ func newDialer(addr string, o Options) dialer {
 // open opens one connection, a [*secured] one if TLS is wanted. protocol is what
 // was agreed to by ALPN, "" if nothing was. Its errors say what would put them right.
 func (d *dialer) open(ctx context.Context) (nc net.Conn, protocol string, err error) {
+	select {
+	case nc = <-d.ready:
+		return nc, "", nil
+	default:
+	}
 	if nc, err = d.connect(ctx); err != nil || d.secure == nil {
 		return nc, "", err
 	}

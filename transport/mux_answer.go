@@ -30,10 +30,23 @@ func (x *muxExchange) deliver(c *lift.Call, a *lift.Attempt) (*lift.Response, *f
 		x.give(resp)
 		return out, nil
 	}
+	src := io.Reader(resp.Body)
+	if !x.live && lift.IsGRPC(header) {
+		h := x.hold(resp)
+		if ended, f := h.outcome(); f != nil || ended != nil {
+			if f != nil {
+				return nil, f
+			}
+			out.Body = ended
+			x.give(resp)
+			return out, nil
+		}
+		src = h
+	}
 	if f := x.stream(c.Deadline); f != nil {
 		return nil, f
 	}
-	s := &muxStream{muxExchange: x, service: c.Service}
+	s := &muxStream{muxExchange: x, src: src, service: c.Service}
 	s.body = lift.StreamBody(s, size, 0)
 	out.Body = s.body
 	return out, nil
@@ -99,6 +112,7 @@ func (x *muxExchange) letGo(c *muxConn) {
 // time; Close may come from any goroutine.
 type muxStream struct {
 	*muxExchange
+	src     io.Reader
 	service string
 	body    *lift.Body
 	n       int64
@@ -106,7 +120,7 @@ type muxStream struct {
 
 // Read implements io.Reader.
 func (s *muxStream) Read(p []byte) (int, error) {
-	n, err := s.answer.Body.Read(p)
+	n, err := s.src.Read(p)
 	s.n += int64(n)
 	if err == nil {
 		return n, nil

@@ -56,6 +56,9 @@ func (x *muxExchange) call(c *lift.Call, a *lift.Attempt) (*lift.Response, *fail
 		return nil, &failure{code: lift.InvalidCall, err: err}
 	}
 	x.url.Scheme = m.scheme
+	if lift.IsGRPC(c.Header) {
+		x.grpc(c)
+	}
 	x.repeatable = c.IsIdempotent() && !x.live
 	if m.refused() {
 		return nil, &failure{code: lift.Unavailable, err: errLeft}

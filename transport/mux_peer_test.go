@@ -1,10 +1,13 @@
 package transport_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
 	"sync"
 	"syscall"
 	"testing"
@@ -28,6 +31,7 @@ type h2upstream struct {
 	refusing bool
 	mute     bool // new connections say nothing at all
 	settings []http2.Setting
+	tls      *tls.Config
 	answer   h2peer
 	conns    []*h2conn
 	calls    int
@@ -61,6 +65,10 @@ func (u *h2upstream) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		return nil, err
 	}
 	ours, theirs := net.Pipe()
+	if u.tls != nil {
+		ours, theirs = newLine()
+		theirs = tls.Server(theirs, u.tls)
+	}
 	c := &h2conn{
 		Conn: theirs, up: u, fr: http2.NewFramer(theirs, theirs),
 		headers: map[uint32][]hpack.HeaderField{}, bodies: map[uint32]*bytes.Buffer{}, resets: map[uint32]http2.ErrCode{},
@@ -71,18 +79,35 @@ func (u *h2upstream) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	mute, settings := u.mute, u.settings
 	u.wg.Go(func() {
 		defer theirs.Close()
-		preface := make([]byte, len(http2.ClientPreface))
-		if _, err := io.ReadFull(theirs, preface); err != nil || string(preface) != http2.ClientPreface {
-			return
-		}
 		if mute {
 			_, _ = io.Copy(io.Discard, theirs)
+			return
+		}
+		if s, ok := theirs.(*tls.Conn); ok && (s.Handshake() != nil || s.ConnectionState().NegotiatedProtocol == "http/1.1") {
+			c.http1()
+			return
+		}
+		preface := make([]byte, len(http2.ClientPreface))
+		if _, err := io.ReadFull(theirs, preface); err != nil || string(preface) != http2.ClientPreface {
 			return
 		}
 		u.wg.Go(func() { c.write(func() error { return c.fr.WriteSettings(settings...) }) })
 		c.serve()
 	})
 	return ours, nil
+}
+
+// http1 answers in HTTP/1.1.
+func (c *h2conn) http1() {
+	r := bufio.NewReader(c)
+	for {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, req.Body)
+		_, _ = io.WriteString(c, okAnswer)
+	}
 }
 
 // serve reads frames until the end.

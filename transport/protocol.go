@@ -20,7 +20,7 @@ const (
 // offer is what is offered in a TLS handshake (ALPN), the most wanted first.
 func (p Protocol) offer() []string {
 	switch p {
-	case H2, GRPC:
+	case H2C, H2, GRPC:
 		return []string{"h2"}
 	case Auto:
 		return []string{"h2", "http/1.1"}

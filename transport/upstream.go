@@ -28,6 +28,8 @@ func New(addr string, o Options) Upstream {
 	switch o.Config.Protocol {
 	case H2C, H2, GRPC:
 		return NewMux(addr, o)
+	case Auto:
+		return newAuto(addr, o)
 	default:
 		return NewPool(addr, o)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 
 	"github.com/liftmesh/lift"
 )
@@ -37,6 +38,9 @@ func newWay(addr string, o Options) way {
 	}
 	return w
 }
+
+// first has a connection that is open already be the first.
+func (w *way) first(nc net.Conn) { w.dialer.ready <- nc }
 
 // contain is deferred in every goroutine that is started here. report, if not
 // nil, is told of a panic as an error.

@@ -1,0 +1,106 @@
+package resilience
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// noStatus is what an attempt's record says of a gRPC answer that ended without a
+// grpc-status.
+const noStatus = "none"
+
+// The status codes of gRPC that are told apart. Source: gRPC's statuscodes.md.
+const (
+	grpcOK                = 0
+	grpcCanceled          = 1
+	grpcInvalidArgument   = 3
+	grpcDeadlineExceeded  = 4
+	grpcNotFound          = 5
+	grpcAlreadyExists     = 6
+	grpcPermissionDenied  = 7
+	grpcResourceExhausted = 8
+	grpcFailedPrecond     = 9
+	grpcAborted           = 10
+	grpcOutOfRange        = 11
+	grpcUnimplemented     = 12
+	grpcUnauthenticated   = 16
+)
+
+// nearDeadline is how far before the call's deadline an endpoint's own
+// DEADLINE_EXCEEDED is taken for that deadline, which it was told of.
+const nearDeadline = 50 * time.Millisecond
+
+// ReadGRPC writes into the attempt what the answer to a gRPC call says of how it
+// went: grpc-status and grpc-retry-pushback-ms, from the head if the answer is no
+// more than that (Trailers-Only), else from the trailers once it has ended. Of an
+// answer that is not gRPC, or came with another HTTP status than 200, as from a proxy
+// in front, it writes nothing: its HTTP status says how it went.
+func ReadGRPC(c *lift.Call, a *lift.Attempt, resp *lift.Response, ended bool) {
+	if resp == nil || resp.Status != http.StatusOK || !lift.IsGRPC(c.Header) {
+		return
+	}
+	fields := resp.Header
+	if ended && !lift.Has(fields, "Grpc-Status") {
+		fields = resp.Body.Trailer()
+	}
+	a.GRPC = lift.Get(fields, "Grpc-Status")
+	if a.GRPC == "" && ended {
+		a.GRPC = noStatus
+	}
+	if lift.Has(fields, "Grpc-Retry-Pushback-Ms") {
+		a.RetryAfter = pushback(lift.Get(fields, "Grpc-Retry-Pushback-Ms"))
+	}
+}
+
+// pushback is what a server says of another try: how long to wait, or, below zero,
+// to leave it be, which is also what a value means that is no number. Source: gRPC
+// proposal A6.
+func pushback(value string) time.Duration {
+	ms, err := strconv.ParseInt(strings.TrimSpace(value), 10, 32)
+	switch {
+	case err != nil || ms < 0:
+		return -1
+	case ms == 0:
+		return 1 // at once; 0 is for who said nothing
+	default:
+		return time.Duration(ms) * time.Millisecond
+	}
+}
+
+// byGRPC says whose fault a grpc-status is. UNKNOWN, INTERNAL, DATA_LOSS,
+// DEADLINE_EXCEEDED and UNAVAILABLE are the endpoint's, as in linkerd2's load biaser and
+// breaker; RESOURCE_EXHAUSTED asks for less; the rest is about the request. A code
+// that gRPC does not know counts as UNKNOWN, and so does none.
+func byGRPC(c *lift.Call, a *lift.Attempt, now lift.Instant) lift.Outcome {
+	code, err := strconv.Atoi(a.GRPC)
+	if err != nil {
+		code = -1
+	}
+	switch code {
+	case grpcOK:
+		return lift.OK
+	case grpcCanceled, grpcInvalidArgument, grpcNotFound, grpcAlreadyExists, grpcPermissionDenied, grpcFailedPrecond,
+		grpcAborted, grpcOutOfRange, grpcUnimplemented, grpcUnauthenticated:
+		return lift.CallerFault
+	case grpcResourceExhausted:
+		return lift.Overloaded
+	case grpcDeadlineExceeded:
+		if !c.Deadline.IsZero() && c.Deadline.Sub(now.Wall) < nearDeadline {
+			return lift.CutShort
+		}
+	}
+	if straddled(a, now) {
+		return lift.Straddled // what gave up may have been a clock that ran on
+	}
+	return lift.Failed
+}
+
+// asksForLess reports whether the answer says that there is too much, of this
+// caller, and no more than that: 429 and RESOURCE_EXHAUSTED.
+func asksForLess(a *lift.Attempt) bool {
+	return a.Status == http.StatusTooManyRequests || a.GRPC == strconv.Itoa(grpcResourceExhausted)
+}

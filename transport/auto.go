@@ -1,0 +1,207 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"github.com/liftmesh/lift"
+)
+
+// auto is the way to an endpoint that chooses in its first TLS handshake what is
+// spoken (ALPN). From then on it is the way that was chosen, until a connection
+// cannot be opened: the endpoint may be another program by then, and is asked anew.
+type auto struct {
+	way
+	o Options
+
+	mu     sync.Mutex
+	chosen Upstream
+	asking *question // not nil while the endpoint is being asked
+	closed bool
+}
+
+// question is one handshake to learn what is spoken, which many may wait for.
+type question struct {
+	answered chan struct{}
+	up       Upstream
+	failure  *failure
+}
+
+func newAuto(addr string, o Options) *auto { return &auto{way: newWay(addr, o), o: o} }
+
+// Call implements [lift.Caller].
+func (u *auto) Call(c *lift.Call) (*lift.Response, error) {
+	a := c.Current()
+	if a == nil {
+		a = c.Attempt()
+	}
+	up := u.known()
+	if up == nil {
+		var f *failure
+		if up, f = u.learn(c, a); f != nil {
+			return nil, u.failed(c, a, f)
+		}
+	}
+	resp, err := up.Call(c)
+	if err != nil && a.Fresh && a.Reached == lift.NotReached {
+		u.forget(up)
+	}
+	return resp, err
+}
+
+func (u *auto) known() Upstream {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.chosen
+}
+
+// learn waits for the endpoint's choice, within the attempt's bounds.
+func (u *auto) learn(c *lift.Call, a *lift.Attempt) (Upstream, *failure) {
+	b := bounds{way: &u.way, began: u.now(), cuts: uncuttable{}}
+	if f := b.start(c, a); f != nil {
+		return nil, f
+	}
+	defer b.lift()
+	q := u.ask()
+	if q == nil {
+		return nil, &failure{code: lift.Unavailable, err: errLeft}
+	}
+	select {
+	case <-q.answered:
+		a.Fresh = q.failure != nil
+		return q.up, q.failure
+	case <-b.Done():
+		return nil, b.cutFailure()
+	}
+}
+
+// uncuttable is for bounds that somebody waits for, and no more.
+type uncuttable struct{}
+
+func (uncuttable) severed() {}
+
+// ask asks the endpoint, unless it is being asked. It returns nil on what is closed.
+func (u *auto) ask() *question {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return nil
+	}
+	if u.asking == nil {
+		u.asking = &question{answered: make(chan struct{})}
+		if u.chosen != nil { // meanwhile
+			u.asking.up = u.chosen
+			close(u.asking.answered)
+			q := u.asking
+			u.asking = nil
+			return q
+		}
+		go u.shake(u.asking)
+	}
+	return u.asking
+}
+
+// shake opens the endpoint's first connection, and has the way that it chose keep it.
+func (u *auto) shake(q *question) {
+	defer func() {
+		u.mu.Lock()
+		u.asking, u.chosen = nil, q.up
+		closed := u.closed
+		u.mu.Unlock()
+		if closed && q.up != nil {
+			q.up.Close()
+		}
+		close(q.answered)
+	}()
+	defer u.contain("asking an endpoint what it speaks", func(err error) {
+		q.up, q.failure = nil, &failure{code: lift.Internal, err: err}
+	})
+	nc, protocol, err := u.open()
+	if err != nil {
+		q.failure = unconnected(err)
+		return
+	}
+	o := u.o
+	o.Config.Protocol = HTTP
+	if protocol == "h2" {
+		o.Config.Protocol = H2
+	}
+	q.up = New(u.addr, o)
+	q.up.(interface{ first(nc net.Conn) }).first(nc)
+	_ = q.up.Warm(context.Background(), 1) // what is wrong with it shows when it is called
+}
+
+// open opens a connection within the process's limits.
+func (u *auto) open() (net.Conn, string, error) {
+	if !u.slots.acquire(nil) {
+		return nil, "", errNoSlot
+	}
+	defer u.slots.release() // the way that is chosen takes its own
+	u.slots.connect(nil)
+	defer u.slots.connected()
+	return u.dialer.open(context.Background())
+}
+
+// forget has the endpoint asked anew.
+func (u *auto) forget(up Upstream) {
+	u.mu.Lock()
+	mine := u.chosen == up
+	if mine {
+		u.chosen = nil
+	}
+	u.mu.Unlock()
+	if mine {
+		up.Close()
+	}
+}
+
+// Warm implements [Upstream].
+func (u *auto) Warm(ctx context.Context, n int) error {
+	if n <= 0 {
+		return nil
+	}
+	up := u.known()
+	if up == nil {
+		q := u.ask()
+		if q == nil {
+			return nil
+		}
+		select {
+		case <-q.answered:
+			if q.failure != nil {
+				return &lift.Error{Code: q.failure.code, Endpoint: u.addr, Err: q.failure.err}
+			}
+			up = q.up
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return up.Warm(ctx, n)
+}
+
+// Thaw implements [Upstream].
+func (u *auto) Thaw() {
+	if up := u.known(); up != nil {
+		up.Thaw()
+	}
+}
+
+// Close implements [Upstream].
+func (u *auto) Close() {
+	u.mu.Lock()
+	u.closed = true
+	up := u.chosen
+	u.mu.Unlock()
+	if up != nil {
+		up.Close()
+	}
+}
+
+// Stats implements [Upstream].
+func (u *auto) Stats() Stats {
+	if up := u.known(); up != nil {
+		return up.Stats()
+	}
+	return Stats{}
+}
