@@ -55,7 +55,7 @@ func Direct(urls map[string]string) Option {
 // cause, and returns cause where it cannot.
 func (c *Client) goDirect(ctx context.Context, x *exchange, cause *lift.Error) (*lift.Response, error) {
 	base, ok := c.direct.urls[x.call.Service]
-	if !ok || ctx.Err() != nil || !mayGoDirect(&x.call, cause) {
+	if !ok || x.stays || ctx.Err() != nil || !mayGoDirect(&x.call, cause) {
 		return nil, cause
 	}
 	body, ok := x.bodyAgain()

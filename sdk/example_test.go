@@ -11,6 +11,9 @@ import (
 	"strings"
 	"time"
 
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/mesh"
 	"github.com/liftmesh/lift/registry/static"
@@ -242,6 +245,26 @@ func ExampleClient_Invocation() {
 	}
 	fmt.Println(handle(context.Background(), "25688f29", "Root=1-5f35ae12-0c0fec141ab77a00bc047aa2"))
 	// Output: <nil>
+}
+
+func ExampleClient_Conn() {
+	client, err := sdk.Dial("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	ctx := context.Background()
+
+	ctx = sdk.With(ctx, sdk.Idempotent(), sdk.HashKey("customer-12"))
+
+	orders := healthpb.NewHealthClient(client.Conn("orders")) // orderspb.NewOrdersClient(...)
+	answer, err := orders.Check(ctx, &healthpb.HealthCheckRequest{})
+	if err == nil {
+		fmt.Println(answer.GetStatus())
+	}
+	if failed, ok := errors.AsType[*lift.Error](err); ok {
+		fmt.Println(status.Code(err), failed.Code, failed.Reached)
+	}
 }
 
 func ExampleClient_Services() {

@@ -26,6 +26,8 @@ type exchange struct {
 	// body returns the request's body once more, for a call that goes direct; nil
 	// means that only what the call itself keeps can be sent again.
 	body func() (*lift.Body, error)
+	// stays: the call does not go direct, whatever happens.
+	stays bool
 	// whole: the timeout is watched to the answer's end, not just to its head.
 	whole bool
 

@@ -59,15 +59,15 @@ func (e *engine) count() (calls, ended int) {
 	return len(e.calls), e.ended
 }
 
-func ok(body string, header ...lift.Field) *lift.Response { return status(200, body, header...) }
+func ok(body string, header ...lift.Field) *lift.Response { return statusOf(200, body, header...) }
 
-func status(code int, body string, header ...lift.Field) *lift.Response {
+func statusOf(code int, body string, header ...lift.Field) *lift.Response {
 	return &lift.Response{Status: code, Header: header, Body: lift.BytesBody([]byte(body))}
 }
 
 // always answers every call alike.
 func always(code int, body string, header ...lift.Field) func(*lift.Call) (*lift.Response, error) {
-	return func(*lift.Call) (*lift.Response, error) { return status(code, body, header...), nil }
+	return func(*lift.Call) (*lift.Response, error) { return statusOf(code, body, header...), nil }
 }
 
 // silent takes calls as an engine does that gets no answer: it stands until the

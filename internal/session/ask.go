@@ -47,7 +47,9 @@ func (cl *Client) ask(ctx context.Context, question func(ctx context.Context, ap
 		if err == nil {
 			return nil
 		}
-		if status.Code(err) == codes.Unavailable && wire.FromStatus(err, cl.opts.Now()) == nil && try < maxTries {
+		code := status.Code(err)
+		broke := code == codes.Unavailable || code == codes.Canceled && ctx.Err() == nil
+		if broke && wire.FromStatus(err, cl.opts.Now()) == nil && try < maxTries {
 			s.goAway() // its connection takes no more; what is asked here can be asked again
 			continue
 		}
