@@ -29,6 +29,8 @@ type Config struct {
 	// process's own.
 	SocketMode  fs.FileMode
 	SocketGroup string
+	// API is where the Lift API listens beside its socket: addresses of the loopback.
+	API []plain.Address
 	// Plain is where the plain door listens: the addresses for all services, then
 	// those of one each. Empty: there is none.
 	Plain []plain.Address

@@ -14,6 +14,9 @@ func (r *reader) doors(c *Config) {
 		taken[address] = path
 		return true
 	}
+	for _, a := range c.API {
+		take(a.String(), "api", c.globals["api"].origin)
+	}
 	plain := c.Plain
 	c.Plain = nil
 	for _, a := range plain {

@@ -36,6 +36,11 @@ func processSettings() []setting[Config] {
 			why:   "beside a container whose program runs as another user; goes with socket_mode: \"0660\"",
 		}, func(c *Config, d datum) { c.SocketGroup = d.text }},
 		{rule{
+			path: "api", live: true, kind: list, derived: "none", check: apiAddress,
+			means: "loopback addresses where the Lift API listens as well, such as 127.0.0.1:4141, for sdk.Dial and $LIFT_SOCKET",
+			why:   "for containers that share a network and no volume; off unless it is wanted, for a port of the loopback is open to every program there",
+		}, func(c *Config, d datum) { c.API = plainAddresses(d.items, "") }},
+		{rule{
 			path: "plain", live: true, kind: list, derived: "none", check: plainAddress,
 			means: "where the plain door listens, for any HTTP client: unix:/path/of/a.sock, or a loopback address such as 127.0.0.1:4140",
 			why:   "off unless it is wanted: a port of the loopback is open to every program on the machine; unix sockets have socket_mode and socket_group",
@@ -100,6 +105,14 @@ func socketPath(s string) error {
 		return errors.New("want the path of a file, such as /tmp/lift/lift.sock")
 	case len(s) > maxSocket:
 		return fmt.Errorf("it has %d bytes; want at most %d, which is what a unix socket's address holds", len(s), maxSocket)
+	}
+	return nil
+}
+
+func apiAddress(s string) error {
+	a, err := plain.ParseAddress(s)
+	if err != nil || a.Network != "tcp" {
+		return errors.New("want an address of the loopback with a port, such as 127.0.0.1:4141; the path of the unix socket stands under socket")
 	}
 	return nil
 }

@@ -11,7 +11,9 @@ import (
 const defaultSocket = "/tmp/lift/lift.sock"
 
 // Dial returns a client of the sidecar that listens on the unix socket at this
-// path; "" is $LIFT_SOCKET, and without that /tmp/lift/lift.sock.
+// path, or, beside a container that shares no volume, at this address of the
+// loopback (127.0.0.1:4141, see `api:` in lift.yaml); "" is $LIFT_SOCKET, and
+// without that /tmp/lift/lift.sock.
 //
 // It connects at the first call or invocation, not before, so it costs a
 // function's init nothing and does not fail where there is no sidecar: calls do,

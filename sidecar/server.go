@@ -226,7 +226,10 @@ func (s *Server) flush(ctx context.Context) {
 	}
 }
 
-// shut closes the way in.
+// Shut closes the way in, for good. Sessions that are open go on, until
+// [Server.Drain] or [Server.Close].
+func (s *Server) Shut() { s.shut() }
+
 func (s *Server) shut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

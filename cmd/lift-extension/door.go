@@ -26,7 +26,7 @@ type door struct {
 	name    string // as logs say it
 	address string
 	at      string // the address and what it is for, as logs say it
-	plain   bool   // for any HTTP client
+	movable bool   // a reload can open and close it
 	listen  func() (server, error)
 	log     *slog.Logger
 	failed  chan error // what ended it, for who waits

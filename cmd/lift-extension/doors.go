@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net"
 	"time"
 
 	"github.com/liftmesh/lift/config"
@@ -16,8 +18,15 @@ type doors []*door
 // own, so that a reload can open and close it by itself. every is how often they
 // look after their sockets, 0 where that is done from outside.
 func (p *program) doors(every time.Duration) doors {
-	all := doors{p.api(every)}
-	for _, a := range p.cfg.Plain {
+	return append(doors{p.api(every)}, p.movable(p.cfg, every)...)
+}
+
+// movable are the doors of cfg that a reload can open and close.
+func (p *program) movable(cfg *config.Config, every time.Duration) (all doors) {
+	for _, a := range cfg.API {
+		all = append(all, p.apiAt(a))
+	}
+	for _, a := range cfg.Plain {
 		all = append(all, p.plain(a, every))
 	}
 	return all
@@ -41,11 +50,32 @@ type apiServer struct{ *sidecar.Server }
 // Recheck drops the error: it has been logged.
 func (s apiServer) Recheck() { _ = s.Server.Recheck() }
 
+// apiAt is the door of the Lift API at an address of the loopback.
+func (p *program) apiAt(a plain.Address) *door {
+	cfg := p.sidecar
+	cfg.Socket = a.Addr // as its log lines name it
+	return &door{
+		name: "the Lift API", address: a.String(), at: a.String(), log: p.log, failed: make(chan error, 1), movable: true,
+		listen: func() (server, error) {
+			var lc net.ListenConfig
+			l, err := lc.Listen(context.Background(), "tcp", a.Addr)
+			if err != nil {
+				return nil, fmt.Errorf("the Lift API cannot listen on %s: %w; choose another port, or stop what has it", a.Addr, err)
+			}
+			s, err := sidecar.On(l, cfg)
+			if err != nil {
+				_ = l.Close()
+			}
+			return apiServer{s}, err
+		},
+	}
+}
+
 // plain is the door for any HTTP client at one address.
 func (p *program) plain(a plain.Address, every time.Duration) *door {
 	cfg := p.cfg
 	return &door{
-		name: "the plain door", address: a.String(), at: plainDoor(a), plain: true, log: p.log, failed: make(chan error, 1),
+		name: "the plain door", address: a.String(), at: plainDoor(a), movable: true, log: p.log, failed: make(chan error, 1),
 		listen: func() (server, error) {
 			return plain.Listen(plain.Config{
 				Addresses:    []plain.Address{a},

@@ -19,6 +19,10 @@ func main() { os.Exit(run()) }
 
 // run is the whole life: config, build, run, drain.
 func run() int {
+	env, inside := extension.FromEnv(os.Getenv)
+	if len(os.Args) > 1 && !inside { // Lambda gives none
+		return command(os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
+	}
 	cfg, problems := configure()
 	log, level := newLog(cfg)
 	// net/http says some things, such as of peers that talk unasked, to the
@@ -27,7 +31,7 @@ func run() int {
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) //nolint:forbidigo // as above
 	p := build(cfg, log)
 	p.level = level
-	if env, ok := extension.FromEnv(os.Getenv); ok {
+	if inside {
 		return p.lambda(context.Background(), env, problems)
 	}
 	signals := make(chan os.Signal, 4)

@@ -22,13 +22,13 @@ type move struct {
 func (s *stay) prepare(next *config.Config) (*move, error) {
 	m := &move{}
 	var failed []error
-	for _, a := range next.Plain {
-		same := slices.IndexFunc(s.in, func(d *door) bool { return d.plain && d.address == a.String() })
-		if same >= 0 && s.in[same].at == plainDoor(a) {
+	wanted := s.movable(next, recheckEvery)
+	for _, d := range wanted {
+		if slices.ContainsFunc(s.in, func(old *door) bool { return old.at == d.at && old.name == d.name }) {
 			continue
 		}
-		d, server := s.plain(a, recheckEvery), server(nil)
-		if same < 0 {
+		var server server
+		if !slices.ContainsFunc(s.in, func(old *door) bool { return old.address == d.address }) {
 			var err error
 			if server, err = d.listen(); err != nil {
 				failed = append(failed, err)
@@ -42,7 +42,7 @@ func (s *stay) prepare(next *config.Config) (*move, error) {
 		return nil, errors.Join(failed...)
 	}
 	for _, d := range s.in {
-		if d.plain && !slices.ContainsFunc(next.Plain, func(a plain.Address) bool { return d.at == plainDoor(a) }) {
+		if d.movable && !slices.ContainsFunc(wanted, func(other *door) bool { return d.at == other.at && d.name == other.name }) {
 			m.gone = append(m.gone, d)
 		}
 	}
@@ -61,7 +61,7 @@ func (m *move) undo() {
 // move closes and opens doors. Calls by a door that closes end in their time.
 func (s *stay) move(m *move) {
 	for _, d := range m.gone {
-		if server, ok := d.now().(*plain.Server); ok {
+		if server, ok := d.now().(interface{ Shut() }); ok {
 			server.Shut()
 		}
 		s.in = slices.DeleteFunc(s.in, func(other *door) bool { return other == d })

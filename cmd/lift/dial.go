@@ -21,6 +21,9 @@ func socketPath(flag string, lookup config.Lookup) string {
 	if flag != "" {
 		return flag
 	}
+	if at, _ := lookup("LIFT_SOCKET"); at != "" { // may be an address, as for sdk.Dial, which is no `socket:`
+		return at
+	}
 	cfg, _ := load(nil, "", lookup) // its faults are not this command's; the socket is usable
 	return cfg.Socket
 }

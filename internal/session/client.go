@@ -33,7 +33,8 @@ type Client struct {
 
 var _ lift.Caller = (*Client)(nil)
 
-// Dial returns a client of the sidecar at the unix socket. It connects lazily, at
+// Dial returns a client of the sidecar at an address: the path of its unix socket,
+// or an IP address and a port. It connects lazily, at
 // the first call or invocation: Dial itself does no I/O and fails only for a path
 // that cannot be one.
 func Dial(socket string, opts Options) (*Client, error) {

@@ -30,7 +30,7 @@ type Options struct {
 	// Rand returns numbers in [0,1) for jitter; nil is math/rand's. It must be safe
 	// for concurrent use.
 	Rand func() float64
-	// Dial connects to the sidecar; nil dials the unix socket.
+	// Dial connects to the sidecar; nil dials the address.
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Versions is what is spoken, if not zero; for tests.
 	Versions wire.Versions
@@ -58,7 +58,7 @@ func (o *Options) fill(socket string) {
 	if o.Dial == nil {
 		o.Dial = func(ctx context.Context) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, "unix", socket)
+			return d.DialContext(ctx, wire.Network(socket), socket)
 		}
 	}
 	if o.Versions == (wire.Versions{}) {

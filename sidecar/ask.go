@@ -1,0 +1,42 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/liftmesh/lift/internal/wire"
+)
+
+// Ask asks the sidecar that listens at an address (the path of a unix socket, or
+// an IP address and a port) whether it serves. One that drains answers and does
+// not serve. The error says why there was no answer by the end of ctx.
+func Ask(ctx context.Context, at string) (serving bool, err error) {
+	var d net.Dialer
+	raw, err := d.DialContext(ctx, wire.Network(at), at)
+	if err != nil {
+		return false, fmt.Errorf("nobody answers at %s: %w; is lift-extension up, and does it listen there?", at, err)
+	}
+	defer func() { _ = raw.Close() }()
+	conn, err := grpc.NewClient("passthrough:///lift",
+		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return raw, nil }),
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithNoProxy())
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	resp, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	switch {
+	case status.Code(err) == codes.DeadlineExceeded:
+		return false, fmt.Errorf("what listens at %s does not answer in time: %w", at, context.DeadlineExceeded)
+	case err != nil:
+		return false, fmt.Errorf("what listens at %s is no Lift sidecar that is well: %w", at, err)
+	}
+	return resp.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING, nil
+}
