@@ -35,6 +35,16 @@ type Call struct {
 	Header []Field
 	// Body is the request's body, nil for none.
 	Body *Body
+	// Upgrade, if not "", is the protocol that the caller wants to go on with on the
+	// connection, such as websocket, as the Upgrade field of HTTP/1.1 has it (RFC 9110,
+	// section 7.8). If the endpoint agrees, the response has Status 101 and its Upgrade
+	// field; its Body brings what the endpoint sends, and what Body brings goes to the
+	// endpoint, from then on and not before. Body's end is the end of what is sent,
+	// where the connection can say so; a nil Body sends nothing. It lives until either
+	// side closes or the call is canceled: deadlines hold up to the response's head.
+	// Any other status is an ordinary answer, and Body stays unread. Such a call is not
+	// idempotent.
+	Upgrade string
 	// Tenant, if there is one, in whose name the call is made.
 	Tenant string
 	// HashKey is what a consistent-hash picker goes by.
@@ -93,6 +103,9 @@ func (c *Call) Tried(key string) bool {
 // IsIdempotent reports whether the call may be sent again though an endpoint
 // may have acted on it.
 func (c *Call) IsIdempotent() bool {
+	if c.Upgrade != "" {
+		return false
+	}
 	switch c.Idempotent {
 	case Idempotent:
 		return true

@@ -44,6 +44,7 @@ func TestIdempotence(t *testing.T) {
 		{&lift.Call{Method: "POST", Header: []lift.Field{{Name: "idempotency-key", Value: "k"}}}, true},
 		{&lift.Call{Method: "POST", Idempotent: lift.Idempotent}, true},
 		{&lift.Call{Method: "GET", Idempotent: lift.NotIdempotent}, false},
+		{&lift.Call{Method: "GET", Upgrade: "websocket", Idempotent: lift.Idempotent}, false},
 	} {
 		if got := tt.call.IsIdempotent(); got != tt.want {
 			t.Errorf("%s %v %v: got %v", tt.call.Method, tt.call.Header, tt.call.Idempotent, got)

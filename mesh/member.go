@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"errors"
+	"net/http"
 	"sync/atomic"
 
 	"github.com/liftmesh/lift"
@@ -85,7 +86,7 @@ func (m *member) ended(c *lift.Call, a *lift.Attempt, err error) {
 	switch usual := m.usual.Load(); {
 	case a.Outcome == lift.CutShort && usual > 0 && int64(took) > resilience.Far*usual:
 		a.Outcome = lift.Failed
-	case a.Outcome == lift.OK:
+	case a.Outcome == lift.OK && a.Status != http.StatusSwitchingProtocols: // whose length is the caller's
 		if usual == 0 {
 			usual = int64(took)
 		}

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/liftmesh/lift"
@@ -54,6 +55,9 @@ func (x *muxExchange) call(c *lift.Call, a *lift.Attempt) (*lift.Response, *fail
 	m := x.pool
 	if err := x.prepare(c, m.addr, m.cfg.PathPrefix, m.sign != nil); err != nil {
 		return nil, &failure{code: lift.InvalidCall, err: err}
+	}
+	if x.upgrade != "" {
+		return nil, &failure{code: lift.InvalidCall, err: fmt.Errorf("the endpoint is spoken to over HTTP/2, which has no upgrade to %s; set protocol: http", x.upgrade)}
 	}
 	x.url.Scheme = m.scheme
 	if lift.IsGRPC(c.Header) {

@@ -21,6 +21,9 @@ type request struct {
 	body   *lift.Body
 	bytes  []byte // the body, if it is all here
 	live   bool   // the body is still coming in
+	// upgrade is the protocol to go on with, "" for none. The body is then no part of
+	// the request.
+	upgrade string
 	// trailer is what may follow a live body, by the names that were announced.
 	trailer []string
 }
@@ -52,6 +55,9 @@ func (r *request) prepare(c *lift.Call, addr, prefix string, parsed bool) error 
 		return err
 	}
 	r.body = c.Body
+	if c.Upgrade != "" {
+		return r.asksToUpgrade(c.Upgrade) // the body is for after that
+	}
 	content, whole := c.Body.Complete()
 	r.bytes, r.live = content, !whole && c.Body.Size() != 0
 	return nil

@@ -21,6 +21,9 @@ type answer struct {
 func (x *exchange) deliver(c *lift.Call, a *lift.Attempt, got answer) (*lift.Response, *failure) {
 	resp := got.resp
 	a.Fresh, a.Status, a.Reached = got.fresh, resp.StatusCode, lift.Answered
+	if resp.StatusCode == http.StatusSwitchingProtocols && x.upgrade != "" {
+		return x.upgraded(c, got)
+	}
 	if resp.StatusCode < 200 {
 		got.conn.close()
 		return nil, &failure{code: lift.BadResponse, err: fmt.Errorf("status %d is no answer to what was asked", resp.StatusCode)}
