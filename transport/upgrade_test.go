@@ -262,7 +262,7 @@ func TestUpgradeOverSockets(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		_, _ = io.WriteString(rw, switching)
+		_, _ = rw.WriteString(switching)
 		_ = rw.Flush()
 		_, _ = io.Copy(c, rw)
 		_, _ = io.WriteString(c, "bye "+r.Header.Get("Upgrade"))
