@@ -48,6 +48,7 @@ func architecture() []room {
 		{folder: "transport", rooms: []string{"."}, modules: []string{netModule}},
 		{folder: "registry", rooms: []string{"."}}, // each source of endpoints has one client library at most
 		{folder: "registry/static", rooms: []string{".", "registry"}},
+		{folder: "registry/consul", rooms: []string{".", "registry"}, modules: []string{"github.com/hashicorp/consul/api"}},
 		{folder: "registry/dns", rooms: []string{".", "registry"}, modules: []string{"github.com/miekg/dns"}},
 		{folder: "mesh", rooms: []string{".", "registry", "balancer", "resilience", "transport", "observe"}},
 

@@ -153,11 +153,12 @@ func (m *Mesh) Warm(ctx context.Context) {
 // closed, warm ones opened again); no call depends on it. It does not block.
 func (m *Mesh) Invoked(ctx context.Context, thawed bool) {
 	n := m.invocations.Add(1)
-	if !thawed {
-		return
-	}
 	for _, s := range m.table.Load().services {
 		if s.config().Broken != nil {
+			continue
+		}
+		s.invoked(n)
+		if !thawed {
 			continue
 		}
 		m.work.Go(func() {

@@ -29,6 +29,7 @@ type Service struct {
 	calls       lease // the calls up to their response's head
 	invocations *atomic.Int64
 	used        atomic.Int64    // the invocation in which it was called last
+	hinted      atomic.Int64    // when the registry was told that it is needed, Unix ns; 0 never
 	watching    context.Context // the watch's, which unwatch ends
 	unwatch     context.CancelFunc
 
@@ -126,6 +127,7 @@ func (s *Service) panicked(c *lift.Call, p any) error {
 // pick is the step that chooses an endpoint and sends the attempt there.
 func (s *Service) pick() lift.Caller {
 	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		s.needed()
 		for {
 			n, reason := s.balancer.Pick(c)
 			if n != nil {

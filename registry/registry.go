@@ -26,3 +26,12 @@ type Thawer interface {
 	// to it by itself, only later.
 	Thawed()
 }
+
+// OnDemand is a registry that, where environments freeze, asks its source only
+// while somebody wants to know.
+type OnDemand interface {
+	// Needed tells that an invocation runs, and that the service, by the name that
+	// is watched, is called in it or was in one of the last few. It is a hint that
+	// may come often, at most once a second from the mesh, and does not block.
+	Needed(service string)
+}

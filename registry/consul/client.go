@@ -1,0 +1,162 @@
+package consul
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/liftmesh/lift"
+)
+
+// Config is how a [Client] reaches Consul. A zero field means its default.
+type Config struct {
+	// Address is that of an agent or a server: http://host:8500,
+	// https://host:8501, unix:///path/of/a.sock, or host:port for HTTP. A path
+	// after the host is put before those of Consul's API. Default
+	// http://127.0.0.1:8500.
+	Address string
+	// Token goes with each request.
+	Token Token
+	// TLS is for https addresses.
+	TLS TLS
+	// Datacenter, Namespace and Partition are asked where a [Source] names no
+	// other. Default: those of the agent. The last two are Consul Enterprise's.
+	Datacenter, Namespace, Partition string
+	// Freezes says that the process may stand still between two uses, as inside
+	// Lambda: no query is held open then.
+	Freezes bool
+	// Wait is for how long a blocking query may be held. Default 5 min, Consul's
+	// own; at most 10 min.
+	Wait time.Duration
+	// Dial opens connections. Default: TCP or the unix socket, never a proxy.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Now reads the clocks. Default [lift.Now].
+	Now func() lift.Instant
+	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
+	Rand func() uint64
+	// Log is told what happens to announced instances, one line each. Default:
+	// nothing.
+	Log *slog.Logger
+}
+
+const (
+	// DefaultAddress is where an agent listens beside one.
+	DefaultAddress = "http://127.0.0.1:8500"
+	// defaultWait is Consul's own default of a blocking query.
+	defaultWait = 5 * time.Minute
+	// connectTimeout is for a connection, its TLS handshake apart.
+	connectTimeout = 3 * time.Second
+	// idleTimeout closes a connection that no query uses.
+	idleTimeout = time.Minute
+	// maxHeader bounds the head of an answer.
+	maxHeader = 64 << 10
+)
+
+// Client is one way to one Consul, shared by the registries of all services and
+// by the registrar. Safe for concurrent use.
+type Client struct {
+	Config
+	at        address
+	api       *api.Client
+	transport *http.Transport
+	most      int // of an answer, in bytes; tests have less
+}
+
+// New returns a client. It opens nothing until it is used.
+func New(c Config) (*Client, error) {
+	if c.Address == "" {
+		c.Address = DefaultAddress
+	}
+	at, err := parseAddress(c.Address)
+	if err != nil {
+		return nil, err
+	}
+	if c.Wait == 0 {
+		c.Wait = defaultWait
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{Timeout: connectTimeout}).DialContext
+	}
+	if c.Now == nil {
+		c.Now = lift.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Uint64
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	client := &Client{Config: c, at: at, most: maxAnswer}
+	client.transport = &http.Transport{
+		DialContext:            client.dial,
+		DialTLSContext:         client.dialTLS,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		// A connection that lives through a freeze is one that nobody can trust,
+		// and a read every 30 s can pay for its own.
+		DisableKeepAlives: c.Freezes,
+	}
+	client.api, err = api.NewClient(&api.Config{
+		Address: at.host, Scheme: at.scheme, PathPrefix: at.prefix,
+		Datacenter: c.Datacenter, Namespace: c.Namespace, Partition: c.Partition,
+		HttpClient: &http.Client{Transport: &exchange{client}},
+		// Any, so that the library does not look for one by itself; exchange sets
+		// the right one.
+		Token: "unset",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
+// Loopback reports whether the address is one of this machine alone. Inside
+// Lambda nobody listens there.
+func (c *Client) Loopback() bool {
+	if c.at.path != "" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(c.at.host)
+	if err != nil {
+		host = c.at.host
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if c.at.path != "" {
+		network, addr = "unix", c.at.path
+	}
+	return c.Dial(ctx, network, addr)
+}
+
+// dialTLS reads the certificates anew for each connection, so that renewed ones
+// take effect.
+func (c *Client) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := c.TLS.load(host)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := c.dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	secured := tls.Client(conn, cfg)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secured, nil
+}

@@ -1,0 +1,126 @@
+package consul
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/registry"
+)
+
+// Source is which instances of a service are meant. A zero field means: the
+// client's own, or all.
+type Source struct {
+	// Tags that an instance has to have, all of them.
+	Tags []string
+	// Datacenter, Namespace and Partition to ask.
+	Datacenter, Namespace, Partition string
+	// Query takes the watched name for that of a prepared query, by which Consul
+	// fails over to other datacenters. Consul cannot tell of its changes; it is
+	// executed every 10 s.
+	Query bool
+}
+
+// Registry tells who serves a service in Consul. It is safe for concurrent use.
+type Registry struct {
+	client *Client
+	source Source
+
+	mu      sync.Mutex
+	watches map[*watch]bool
+}
+
+var (
+	_ registry.Registry = (*Registry)(nil)
+	_ registry.OnDemand = (*Registry)(nil)
+)
+
+// Registry returns a registry of what s means.
+func (c *Client) Registry(s Source) *Registry {
+	s.Tags = slices.Clone(s.Tags)
+	return &Registry{client: c, source: s, watches: make(map[*watch]bool)}
+}
+
+// Client returns what the registry asks by.
+func (r *Registry) Client() *Client { return r.client }
+
+// Source returns which instances are meant.
+func (r *Registry) Source() Source { return r.source }
+
+// Watch implements [registry.Registry]. service is the name in Consul, or that of
+// a prepared query.
+func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.Endpoint, error] {
+	return func(yield func([]lift.Endpoint, error) bool) {
+		w := r.enter(service)
+		defer r.leave(w)
+		var told []lift.Endpoint // nil: none yet
+		failures := 0
+		for ctx.Err() == nil {
+			set, err := w.ask(ctx)
+			switch {
+			case ctx.Err() != nil:
+				return
+			case err != nil && w.straddled():
+				// A freeze lay inside: that says nothing of Consul.
+				w.due(ctx, 0)
+				continue
+			case err != nil:
+				failures++
+				if !yield(nil, err) {
+					return
+				}
+			case failures > 0 || told == nil || !slices.EqualFunc(set, told, lift.Endpoint.Equal):
+				failures, told = 0, set
+				if !yield(own(set), nil) {
+					return
+				}
+			}
+			w.pause(ctx, failures, told != nil)
+		}
+	}
+}
+
+// own is a copy that the receiver may change.
+func own(set []lift.Endpoint) []lift.Endpoint {
+	set = slices.Clone(set)
+	for i := range set {
+		set[i].Tags = slices.Clone(set[i].Tags)
+	}
+	return set
+}
+
+// Needed implements [registry.OnDemand]. Where nothing freezes it does nothing.
+func (r *Registry) Needed(service string) {
+	if !r.client.Freezes {
+		return
+	}
+	now := r.client.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for w := range r.watches {
+		if w.service == service {
+			w.need(now)
+		}
+	}
+}
+
+func (r *Registry) enter(service string) *watch {
+	now := r.client.Now()
+	w := &watch{
+		Registry: r, service: service, wake: make(chan struct{}, 1),
+		needed: now, bucket: bucket{tokens: burst, at: now.Mono},
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watches[w] = true
+	return w
+}
+
+func (r *Registry) leave(w *watch) {
+	r.mu.Lock()
+	delete(r.watches, w)
+	r.mu.Unlock()
+	r.client.transport.CloseIdleConnections()
+}

@@ -1,0 +1,44 @@
+package consul
+
+import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+)
+
+// TLS is how an https address is trusted, and how one is trusted there. Its
+// files are read for each connection.
+type TLS struct {
+	// CA is a file of PEM certificates that Consul's may be signed by. Default:
+	// the system's.
+	CA string
+	// Cert and Key are files of one's own certificate, where Consul asks for one.
+	Cert, Key string
+	// ServerName is the name that Consul's certificate has to hold. Default: the
+	// address's host.
+	ServerName string
+}
+
+func (t TLS) load(host string) (*tls.Config, error) {
+	c := &tls.Config{ServerName: cmp.Or(t.ServerName, host), MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	if t.CA != "" {
+		text, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("the certificates to trust: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("the certificates to trust: %s holds none in PEM", t.CA)
+		}
+	}
+	if t.Cert != "" || t.Key != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("the certificate to show: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
