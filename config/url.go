@@ -121,6 +121,9 @@ func (r *reader) urlValues(s *service) {
 	case said && t.prefix != "" && own.text != t.prefix:
 		r.idleKey(s, "path_prefix", d, "url has a path too", "say it in one of the two")
 	}
+	if t.secure && s.values["protocol"].origin.isDefault() {
+		derive("protocol", datum{text: string(transport.Auto)})
+	}
 	if s.values["connections.max_age"].origin.isDefault() {
 		derive("connections.max_age", datum{text: formatDuration(urlAge), ns: int64(urlAge)})
 	}

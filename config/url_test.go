@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/liftmesh/lift/registry/dns"
+	"github.com/liftmesh/lift/transport"
 )
 
 func TestParseURL(t *testing.T) {
@@ -64,7 +65,7 @@ func TestURLArrives(t *testing.T) {
 defaults: {tls: {min_version: 1.3}}
 services:
   billing: {from: url, url: "https://abc.execute-api.eu-west-1.amazonaws.com/prod/"}
-  private: {from: url, url: "https://vpce-1.execute-api.eu-west-1.vpce.amazonaws.com", host: abc.execute-api.eu-west-1.amazonaws.com, path_prefix: /v1, connections: {max_age: 1m}, tls: {server_name: x.example}}
+  private: {from: url, url: "https://vpce-1.execute-api.eu-west-1.vpce.amazonaws.com", host: abc.execute-api.eu-west-1.amazonaws.com, path_prefix: /v1, connections: {max_age: 1m}, tls: {server_name: x.example}, protocol: http}
   plain: {from: url, url: "http://10.0.0.7:8080/a", path_prefix: /a, tls: false}
   here: {from: url, url: "http://localhost:8080"}
 environments:
@@ -76,6 +77,7 @@ environments:
 		port                         int // of DNS
 		endpoint                     string
 		age                          time.Duration
+		protocol                     transport.Protocol
 	}
 	check := func(c *Config, name string, w want) {
 		t.Helper()
@@ -85,7 +87,7 @@ environments:
 				continue
 			}
 			tr := s.Transport
-			if s.Lookup != w.lookup || tr.Host != w.host || tr.PathPrefix != w.prefix || (tr.TLS != nil) != w.secure || tr.MaxAge != w.age || w.secure && tr.TLS.ServerName != w.server {
+			if s.Lookup != w.lookup || tr.Host != w.host || tr.PathPrefix != w.prefix || (tr.TLS != nil) != w.secure || tr.MaxAge != w.age || tr.Protocol != w.protocol || w.secure && tr.TLS.ServerName != w.server {
 				t.Errorf("%s: %q %+v", name, s.Lookup, tr)
 			}
 			if r, ok := s.Registry.(*dns.Registry); ok {
@@ -98,17 +100,17 @@ environments:
 		}
 	}
 	const api = "abc.execute-api.eu-west-1.amazonaws.com"
-	check(c, "billing", want{lookup: api, host: api, prefix: "/prod", secure: true, port: 443, age: urlAge})
-	check(c, "private", want{lookup: "vpce-1.execute-api.eu-west-1.vpce.amazonaws.com", host: api, prefix: "/v1", secure: true, server: "x.example", port: 443, age: time.Minute})
-	check(c, "plain", want{host: "10.0.0.7:8080", prefix: "/a", endpoint: "10.0.0.7:8080", age: urlAge})
-	check(c, "here", want{host: "localhost:8080", endpoint: "localhost:8080", age: urlAge})
+	check(c, "billing", want{lookup: api, host: api, prefix: "/prod", secure: true, port: 443, age: urlAge, protocol: transport.Auto})
+	check(c, "private", want{lookup: "vpce-1.execute-api.eu-west-1.vpce.amazonaws.com", host: api, prefix: "/v1", secure: true, server: "x.example", port: 443, age: time.Minute, protocol: transport.HTTP})
+	check(c, "plain", want{host: "10.0.0.7:8080", prefix: "/a", endpoint: "10.0.0.7:8080", age: urlAge, protocol: transport.HTTP})
+	check(c, "here", want{host: "localhost:8080", endpoint: "localhost:8080", age: urlAge, protocol: transport.HTTP})
 	print1 := printed(t, c)
 	if again := sound1(t, print1, env()); values(printed(t, again)) != values(print1) {
 		t.Errorf("read again:\n%s\nof\n%s", printed(t, again), print1)
 	}
-	text := strings.Replace(print1, "services:", "environments: {dev: {services: {billing: {url: \"http://127.0.0.1:9000\", tls: false, path_prefix: /x, host: h}}}}\nservices:", 1)
+	text := strings.Replace(print1, "services:", "environments: {dev: {services: {billing: {url: \"http://127.0.0.1:9000\", tls: false, protocol: http, path_prefix: /x, host: h}}}}\nservices:", 1)
 	c = sound1(t, text, env("LIFT_ENV", "dev"))
-	check(c, "billing", want{host: "h", prefix: "/x", endpoint: "127.0.0.1:9000", age: urlAge})
+	check(c, "billing", want{host: "h", prefix: "/x", endpoint: "127.0.0.1:9000", age: urlAge, protocol: transport.HTTP})
 }
 
 func TestURLProblems(t *testing.T) {

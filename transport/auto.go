@@ -18,6 +18,7 @@ type auto struct {
 	mu     sync.Mutex
 	chosen Upstream
 	asking *question // not nil while the endpoint is being asked
+	lines  *Pool     // for upgrades, which HTTP/2 has none of; nil until there is one
 	closed bool
 }
 
@@ -35,6 +36,9 @@ func (u *auto) Call(c *lift.Call) (*lift.Response, error) {
 	a := c.Current()
 	if a == nil {
 		a = c.Attempt()
+	}
+	if c.Upgrade != "" {
+		return u.upgrades().Call(c)
 	}
 	up := u.known()
 	if up == nil {
@@ -54,6 +58,21 @@ func (u *auto) known() Upstream {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.chosen
+}
+
+// upgrades is the way to the endpoint by HTTP/1.1, whatever it chose for other calls.
+func (u *auto) upgrades() *Pool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.lines == nil {
+		o := u.o
+		o.Config.Protocol = HTTP
+		u.lines = NewPool(u.addr, o)
+		if u.closed {
+			u.lines.Close()
+		}
+	}
+	return u.lines
 }
 
 // learn waits for the endpoint's choice, within the attempt's bounds.
@@ -191,8 +210,11 @@ func (u *auto) Thaw() {
 func (u *auto) Close() {
 	u.mu.Lock()
 	u.closed = true
-	up := u.chosen
+	up, lines := u.chosen, u.lines
 	u.mu.Unlock()
+	if lines != nil {
+		lines.Close()
+	}
 	if up != nil {
 		up.Close()
 	}
@@ -200,8 +222,16 @@ func (u *auto) Close() {
 
 // Stats implements [Upstream].
 func (u *auto) Stats() Stats {
-	if up := u.known(); up != nil {
-		return up.Stats()
+	u.mu.Lock()
+	up, lines := u.chosen, u.lines
+	u.mu.Unlock()
+	var s Stats
+	if up != nil {
+		s = up.Stats()
 	}
-	return Stats{}
+	if lines != nil {
+		l := lines.Stats()
+		s = Stats{Open: s.Open + l.Open, Idle: s.Idle + l.Idle, InUse: s.InUse + l.InUse}
+	}
+	return s
 }

@@ -292,3 +292,58 @@ func TestUpgradeOverSockets(t *testing.T) {
 	}
 	c.End()
 }
+
+// Where the endpoint chose HTTP/2 for calls, an upgrade goes over HTTP/1.1.
+func TestUpgradeBesideHTTP2(t *testing.T) {
+	a := certtest.New(t, "ca")
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "" {
+			_, _ = io.WriteString(w, r.Proto)
+			return
+		}
+		c, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		_, _ = rw.WriteString(switching)
+		_ = rw.Flush()
+		_, _ = io.Copy(c, rw)
+	}))
+	srv.TLS, srv.EnableHTTP2 = a.Server("orders.test", func(c *tls.Config) { c.NextProtos = nil }), true
+	srv.StartTLS()
+	defer srv.Close()
+	up := transport.New(srv.Listener.Addr().String(), transport.Options{Config: transport.Config{
+		Protocol: transport.Auto, TLS: &transport.TLS{CA: []string{a.File}, ServerName: "orders.test"},
+	}})
+	for range 2 {
+		c := &lift.Call{Deadline: time.Now().Add(10 * time.Second)}
+		resp, err := up.Call(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := resp.Body.ReadAll(0); string(got) != "HTTP/2.0" || err != nil {
+			t.Errorf("got %q, %v", got, err)
+		}
+		c.End()
+	}
+	r, w := io.Pipe()
+	c := &lift.Call{Upgrade: "echo/2", Body: lift.StreamBody(r, -1, 0), Deadline: time.Now().Add(10 * time.Second)}
+	resp, err := up.Call(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, _ := resp.Body.Reader()
+	go func() { _, _ = io.WriteString(w, "ping") }()
+	wantBytes(t, in, "ping")
+	if s := up.Stats(); s.Open != 2 || s.InUse != 1 {
+		t.Errorf("holds %+v", s)
+	}
+	up.Close()
+	_ = w.Close()
+	if _, err := io.ReadAll(in); err != nil {
+		t.Error(err)
+	}
+	c.End()
+}
