@@ -29,6 +29,7 @@ const (
 	grpcModule     = "google.golang.org/grpc"
 	protobufModule = "google.golang.org/protobuf"
 	genprotoModule = "google.golang.org/genproto/googleapis/rpc"
+	awsModule      = "github.com/aws/aws-sdk-go-v2/aws" // its core: no clients, no configuration
 	netModule      = "golang.org/x/net"
 	sysModule      = "golang.org/x/sys"
 )
@@ -50,6 +51,8 @@ func architecture() []room {
 		{folder: "registry/static", rooms: []string{".", "registry"}},
 		{folder: "registry/consul", rooms: []string{".", "registry"}, modules: []string{"github.com/hashicorp/consul/api"}},
 		{folder: "registry/dns", rooms: []string{".", "registry"}, modules: []string{"github.com/miekg/dns"}},
+		// Proofs of who calls, one folder a kind; the registries of the same vendor use them.
+		{folder: "auth/sigv4", rooms: []string{"."}, modules: []string{awsModule}},
 		{folder: "mesh", rooms: []string{".", "registry", "balancer", "resilience", "transport", "observe"}},
 
 		// The process around it, and Lambda.

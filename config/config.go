@@ -47,6 +47,7 @@ type Config struct {
 
 	globals  layer
 	services []*service
+	process  *process
 }
 
 // Drain says how long the end of a standalone sidecar may take.

@@ -31,6 +31,7 @@ func (r *reader) services(own, overlay *part) []*service {
 			r.source(s, at, faulted[name] == nil)
 			s.tls = r.tls(s)
 			r.protocol(s)
+			r.auth(s)
 			r.contradictions(s.values, "services."+name, true)
 		})
 		services = append(services, s)

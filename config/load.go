@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strconv"
 
+	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/mesh"
 	"github.com/liftmesh/lift/transport"
 )
@@ -102,7 +104,7 @@ func newReader(file string, lookup Lookup) *reader {
 
 // build lays the layers over each other and fills the structs.
 func (r *reader) build(own, overlay *part) (*Config, Problems) {
-	c := &Config{File: r.file, Environment: r.chosen, globals: layer{}}
+	c := &Config{File: r.file, Environment: r.chosen, globals: layer{}, process: newProcess(r.lookup, lift.Now, slog.New(slog.DiscardHandler))}
 	for i := range r.globalTable {
 		s := &r.globalTable[i]
 		if d, ok := r.effective(&s.rule, r.variable(&s.rule), sound(overlay.global), sound(own.global)); ok {
@@ -118,8 +120,8 @@ func (r *reader) build(own, overlay *part) (*Config, Problems) {
 	c.Broken = breaking[""].brief()
 	for _, s := range c.services {
 		s.broken = breaking[s.name].brief()
-		c.Services = append(c.Services, s.config(r.serviceTable, c))
 	}
+	c.fill(r.serviceTable)
 	return c, r.problems
 }
 
@@ -203,6 +205,9 @@ func (s *service) config(table []setting[mesh.ServiceConfig], whole *Config) mes
 		if d, ok := s.values[set.path]; ok && set.put != nil {
 			set.put(&c, d)
 		}
+	}
+	if s.broken == nil {
+		s.sign(&c, whole.process)
 	}
 	return c
 }

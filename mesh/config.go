@@ -41,6 +41,12 @@ type ServiceConfig struct {
 	Transport transport.Config
 	// Sign, if not nil, signs each attempt; see [transport.Options]. Default nil.
 	Sign func(ctx context.Context, r *http.Request, body *lift.Body) error
+	// WholeBody, if positive, has the request's body read whole before anything is
+	// sent, up to so many bytes; see [resilience.Whole]. Default 0.
+	WholeBody int64
+	// Adapt, if not nil, stands around each attempt's connection: it makes the call
+	// what the endpoint understands, and the answer what the caller does. Default nil.
+	Adapt lift.Policy
 	// Warm is how many connections to each endpoint are opened before the first
 	// call and after a thaw. Default 0.
 	Warm int

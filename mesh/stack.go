@@ -15,6 +15,8 @@ func (s *Service) stack(cfg *ServiceConfig) lift.Caller {
 		resilience.Deadline(cfg.Timeout, s.o.Now, s.o.Invocation),
 		// Above Retry, which goes by it.
 		idempotent(cfg),
+		// Above Retry, so that every try has all of the body; below Deadline, which bounds the wait for it.
+		resilience.Whole(cfg.WholeBody, s.o.Now),
 		// Above Pick, so that each try picks anew; below Deadline, which bounds it.
 		resilience.Retry(cfg.Retry, s.budget, s.o.Now, s.o.Rand),
 	)
@@ -33,7 +35,9 @@ func (s *Service) attempt(cfg *ServiceConfig, m *member) lift.Caller {
 	return lift.Stack(lift.CallerFunc(m.connect),
 		// Sees the attempt's end, whatever it is, and gives back what Pick took.
 		m.judge,
-		// Nearest to the wire: what it cuts is the endpoint's time alone.
+		// Near to the wire: what it cuts is the endpoint's time alone.
 		resilience.AttemptTimeout(cfg.AttemptTimeout),
+		// Below the judge, which is told in the caller's terms and not in the endpoint's.
+		cfg.Adapt,
 	)
 }

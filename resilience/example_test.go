@@ -57,3 +57,12 @@ func ExampleClassify() {
 	fmt.Println(resilience.Classify(c, a, lift.Now(), nil))
 	// Output: overloaded
 }
+
+func ExampleWhole() {
+	step := resilience.Whole(4, lift.Now)
+	_, err := step(lift.CallerFunc(func(*lift.Call) (*lift.Response, error) { panic("not reached") })).Call(&lift.Call{
+		Service: "orders", Body: lift.BytesBody([]byte("12345")),
+	})
+	fmt.Println(err)
+	// Output: lift: orders: too_large: the request's body has 5 bytes, and 4 are what this service takes
+}

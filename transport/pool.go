@@ -28,7 +28,7 @@ type Options struct {
 	// without what is between hops, and the length (-1 if unknown). It may set fields
 	// of the header and nothing else, and has to come back once ctx ends. body may be
 	// nil, here, or still coming in. An error fails the attempt unsent: as
-	// Misconfigured if it is that, else as Unavailable. Within one attempt the
+	// Misconfigured or InvalidCall if it is that, else as Unavailable. Within one attempt the
 	// request may go over two connections with the same proof.
 	Sign func(ctx context.Context, r *http.Request, body *lift.Body) error
 	// Log takes what no caller is told: panics that were contained. Default none.

@@ -20,11 +20,11 @@ func (s signer) head(ctx context.Context, r *http.Request, body *lift.Body) (f *
 		}
 	}()
 	err := s(ctx, r, body)
-	switch {
+	switch code, _ := errors.AsType[lift.Code](err); {
 	case err == nil:
 		return nil
-	case errors.Is(err, lift.Misconfigured):
-		return &failure{code: lift.Misconfigured, err: fmt.Errorf("the request cannot be signed: %w", err)}
+	case code == lift.Misconfigured, code == lift.InvalidCall:
+		return &failure{code: code, err: fmt.Errorf("the request cannot be signed: %w", err)}
 	default:
 		return &failure{code: lift.Unavailable, err: fmt.Errorf("the request could not be signed: %w", err)}
 	}

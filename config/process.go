@@ -1,0 +1,37 @@
+package config
+
+import (
+	"log/slog"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/auth/sigv4"
+	"github.com/liftmesh/lift/mesh"
+)
+
+// process is what the services share of the process that they run in.
+type process struct {
+	lookup      Lookup
+	now         func() lift.Instant
+	log         *slog.Logger
+	credentials *sigv4.Source // AWS's: all services are called in the name of one role
+}
+
+func newProcess(lookup Lookup, now func() lift.Instant, log *slog.Logger) *process {
+	return &process{lookup, now, log, sigv4.NewSource(sigv4.SourceOptions{Lookup: lookup, Now: now, Log: log})}
+}
+
+// Attach has what the services are made of read the clocks by now, and tell log
+// what no caller is told. Without it they read [lift.Now] and tell nobody. It makes
+// Services anew and so comes before their use.
+func (c *Config) Attach(now func() lift.Instant, log *slog.Logger) {
+	c.process = newProcess(c.process.lookup, now, log)
+	c.fill(serviceSettings())
+}
+
+// fill makes the services' structs of what was read.
+func (c *Config) fill(table []setting[mesh.ServiceConfig]) {
+	c.Services = nil
+	for _, s := range c.services {
+		c.Services = append(c.Services, s.config(table, c))
+	}
+}

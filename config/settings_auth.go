@@ -1,0 +1,58 @@
+package config
+
+import (
+	"github.com/liftmesh/lift/auth/sigv4"
+	"github.com/liftmesh/lift/mesh"
+)
+
+// wholeAPI is the largest request that API Gateway takes, in bytes, wholeLambda
+// the largest that a function's URL takes. Source: AWS's quotas, 10 MB and 6 MB.
+const (
+	wholeAPI    = 10 << 20
+	wholeLambda = 6 << 20
+)
+
+// authSettings are how each request proves who sends it.
+func authSettings() []setting[mesh.ServiceConfig] {
+	type sc = mesh.ServiceConfig
+	return []setting[sc]{
+		{rule{
+			path: "auth.sigv4", kind: choice, choices: []string{sigv4.ExecuteAPI, sigv4.Lambda, sigv4.Lattice}, own: true, derived: "none",
+			means: "sign each attempt with AWS's Signature Version 4, for API Gateway (execute-api), function URLs (lambda) or VPC Lattice (vpc-lattice-svcs)",
+			why:   "for endpoints that ask IAM who may call; see [AWS](aws.md)",
+		}, nil}, // see service.sign
+		{rule{
+			path: "auth.region", kind: text, own: true, check: sigv4.CheckRegion, derived: "what the host tells, else AWS_REGION",
+			means: "the region that is signed for",
+			why:   "goes with auth.sigv4, where a domain of one's own stands before the service",
+		}, nil},
+	}
+}
+
+// auth sees to it that the keys of auth go together.
+func (r *reader) auth(s *service) {
+	region, ok := s.values["auth.region"]
+	if _, signs := s.values["auth.sigv4"]; ok && !signs {
+		r.tell(region.origin, "services."+s.name+".auth.region", "auth.region goes with auth.sigv4", "say for which service to sign, such as sigv4: execute-api, or remove it")
+	}
+}
+
+// sign has the service's attempts signed, if they are to be.
+func (s *service) sign(c *mesh.ServiceConfig, p *process) {
+	name := s.values["auth.sigv4"].text
+	if name == "" {
+		return
+	}
+	signer := p.signer(s, name, s.values["auth.region"].text)
+	c.Sign, c.Adapt = signer.Sign, signer.Heed
+	switch name {
+	case sigv4.ExecuteAPI:
+		c.WholeBody = wholeAPI
+	case sigv4.Lambda:
+		c.WholeBody = wholeLambda
+	}
+}
+
+func (p *process) signer(s *service, name, region string) *sigv4.Signer {
+	return sigv4.New(sigv4.Config{Service: name, Region: region, Source: p.credentials, Now: p.now, Log: p.log.With("service", s.name)})
+}
