@@ -33,15 +33,11 @@ type program struct {
 }
 
 func build(cfg *config.Config, log *slog.Logger) *program {
-<<<<<<< HEAD
 	p := &program{
 		cfg: cfg, log: log, now: clock(), invocation: &invocation{},
 		bounds: plain.NewBounds(plainLimits(cfg), log), level: new(slog.LevelVar),
 	}
-=======
-	p := &program{cfg: cfg, log: log, now: clock(), invocation: &invocation{}}
 	cfg.Attach(p.now, log)
->>>>>>> 88849ce (Sigv4: each attempt is signed for AWS, with credentials that are renewed in time)
 	p.mesh = mesh.New(mesh.Options{
 		Services:   cfg.Services,
 		Broken:     cfg.Broken,

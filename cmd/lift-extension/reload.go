@@ -12,6 +12,7 @@ func (s *stay) reload(why string) {
 		s.refuse(why, err)
 		return
 	}
+	next.Attach(s.now, s.log)
 	move, err := s.prepare(next)
 	if err != nil {
 		s.refuse(why, err)
