@@ -90,6 +90,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	defer c.mu.Unlock()
 	if n > 0 {
 		switch {
+		case !c.heard && c.secure == nil && isSettings(p[:n]):
+			n, err, c.denied = 0, errSpeaksHTTP2, errSpeaksHTTP2
 		case !c.asked:
 			// An answer that comes before its request would be taken for the
 			// answer to the next one.

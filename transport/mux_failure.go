@@ -40,6 +40,8 @@ func (x *muxExchange) failureOn(err error) *failure {
 	case x.uploadBroke(err, f):
 	case errors.As(err, &stream):
 		x.streamFailure(stream, f)
+	case errors.As(err, &whole) && http2.ErrCode(whole) == http2.ErrCodeCompression:
+		f.code, f.err = lift.BadResponse, fmt.Errorf("an answer's header could not be read (COMPRESSION_ERROR); is a field of it longer than %d bytes? Look at that instance, or raise connections.max_header", x.cfg.MaxHeader)
 	case errors.As(err, &whole):
 		f.code, f.err = lift.BadResponse, fmt.Errorf("the endpoint broke the rules of HTTP/2 (%v); is that an HTTP/2 port?", http2.ErrCode(whole))
 	case says(saysGoAway), says(saysGoAway1):

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"github.com/liftmesh/lift"
 )
 
@@ -74,7 +76,7 @@ func (m *Mux) notHTTP2(c *muxConn, err error) error {
 		return errSpeaksTLS
 	case c.secure != nil && err != nil && refused(err):
 		return m.dialer.secure.refusal(alertOf(err), err, c.secure.demanded.Load(), c.secure.shown)
-	case len(first) > 0:
+	case len(first) > 0 && !(len(first) > 3 && first[3] == byte(http2.FrameSettings)):
 		return fmt.Errorf("what came is not HTTP/2 but begins with %q; is that an HTTP/2 port?", clip(string(first)))
 	case c.mute:
 		return fmt.Errorf("the endpoint did not say within %s that it speaks HTTP/2; is that an HTTP/2 port? If not, set protocol: http", m.cfg.ConnectTimeout)

@@ -29,7 +29,10 @@ type h2peer func(c *h2conn, stream uint32)
 type h2upstream struct {
 	mu       sync.Mutex
 	refusing bool
-	mute     bool // new connections say nothing at all
+	mute     bool   // new connections say nothing of HTTP/2
+	raw      string // but this
+	slowDial time.Duration
+	cutting  *h2conn // hangs up on whatever comes
 	settings []http2.Setting
 	tls      *tls.Config
 	answer   h2peer
@@ -41,11 +44,12 @@ type h2upstream struct {
 // h2conn is a connection as the endpoint sees it.
 type h2conn struct {
 	net.Conn
-	up  *h2upstream
-	mu  sync.Mutex // of writing
-	fr  *http2.Framer
-	buf bytes.Buffer
-	enc *hpack.Encoder
+	up   *h2upstream
+	over chan struct{} // closed when nothing more is read
+	mu   sync.Mutex    // of writing
+	fr   *http2.Framer
+	buf  bytes.Buffer
+	enc  *hpack.Encoder
 
 	state   sync.Mutex
 	deaf    bool // reads and says nothing any more
@@ -56,6 +60,10 @@ type h2conn struct {
 }
 
 func (u *h2upstream) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	u.mu.Lock()
+	slow := u.slowDial
+	u.mu.Unlock()
+	time.Sleep(slow)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.refusing {
@@ -69,17 +77,25 @@ func (u *h2upstream) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		ours, theirs = newLine()
 		theirs = tls.Server(theirs, u.tls)
 	}
+	_ = u.accept(theirs)
+	return ours, nil
+}
+
+// accept serves a connection. u.mu is held.
+func (u *h2upstream) accept(theirs net.Conn) *h2conn {
 	c := &h2conn{
-		Conn: theirs, up: u, fr: http2.NewFramer(theirs, theirs),
+		Conn: theirs, up: u, over: make(chan struct{}), fr: http2.NewFramer(theirs, theirs),
 		headers: map[uint32][]hpack.HeaderField{}, bodies: map[uint32]*bytes.Buffer{}, resets: map[uint32]http2.ErrCode{},
 	}
 	c.enc = hpack.NewEncoder(&c.buf)
 	c.fr.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	u.conns = append(u.conns, c)
-	mute, settings := u.mute, u.settings
+	mute, raw, settings := u.mute, u.raw, u.settings
 	u.wg.Go(func() {
+		defer close(c.over)
 		defer theirs.Close()
 		if mute {
+			u.wg.Go(func() { _, _ = io.WriteString(theirs, raw) })
 			_, _ = io.Copy(io.Discard, theirs)
 			return
 		}
@@ -94,7 +110,7 @@ func (u *h2upstream) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 		u.wg.Go(func() { c.write(func() error { return c.fr.WriteSettings(settings...) }) })
 		c.serve()
 	})
-	return ours, nil
+	return c
 }
 
 // http1 answers in HTTP/1.1.
@@ -129,6 +145,9 @@ func (c *h2conn) serve() {
 				c.later(func() error { return c.fr.WriteSettingsAck() })
 			}
 		case *http2.PingFrame:
+			if c.isCutting() {
+				return
+			}
 			if !f.IsAck() {
 				c.state.Lock()
 				c.pings++
@@ -145,6 +164,9 @@ func (c *h2conn) serve() {
 				c.up.mu.Lock()
 				c.up.calls++
 				c.up.mu.Unlock()
+			}
+			if c.isCutting() {
+				return
 			}
 			if f.StreamEnded() {
 				c.complete(f.StreamID)
@@ -165,6 +187,12 @@ func (c *h2conn) serve() {
 			c.state.Unlock()
 		}
 	}
+}
+
+func (c *h2conn) isCutting() bool {
+	c.up.mu.Lock()
+	defer c.up.mu.Unlock()
+	return c.up.cutting == c
 }
 
 func (c *h2conn) complete(stream uint32) {
@@ -212,10 +240,17 @@ func (c *h2conn) goAway(last uint32, code http2.ErrCode) {
 	c.write(func() error { return c.fr.WriteGoAway(last, code, nil) })
 }
 
-func (c *h2conn) isDeaf() {
+// goDeaf has the connection take everything and say nothing from now on.
+func (c *h2conn) goDeaf() {
 	c.state.Lock()
 	defer c.state.Unlock()
 	c.deaf = true
+}
+
+func (c *h2conn) pinged() int {
+	c.state.Lock()
+	defer c.state.Unlock()
+	return c.pings
 }
 
 func (c *h2conn) wasReset(stream uint32) http2.ErrCode {

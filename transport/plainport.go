@@ -13,6 +13,16 @@ var errSpeaksTLS = errors.New("that port speaks TLS, and the request was plain; 
 // isAlert reports whether the beginning of an answer is a TLS alert.
 func isAlert(p []byte) bool { return len(p) >= 3 && p[0] == 0x15 && p[1] == 3 && p[2] <= 4 }
 
+// errSpeaksHTTP2 is what a port says that has nothing else than HTTP/2: its settings,
+// whatever it was sent.
+var errSpeaksHTTP2 = errors.New("the endpoint speaks HTTP/2 here and did not read the request; set protocol: h2c, or grpc")
+
+// isSettings reports whether an answer begins as HTTP/2 does: a SETTINGS frame of
+// a few of them, on no stream (RFC 9113, sections 3.4 and 6.5).
+func isSettings(p []byte) bool {
+	return len(p) >= 9 && p[0] == 0 && p[1] == 0 && p[2]%6 == 0 && p[3] == 4 && p[4] == 0 && p[5]|p[6]|p[7]|p[8] == 0
+}
+
 // tlsPortWords are what servers answer with to a plain request at their TLS port:
 // Go's net/http, nginx, Apache and Tomcat, in this order.
 func tlsPortWords() []string {
