@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/registry/consul"
 	"github.com/liftmesh/lift/sidecar"
 	"github.com/liftmesh/lift/sidecar/plain"
 )
@@ -45,9 +46,14 @@ type Config struct {
 	// Services in the order of the file.
 	Services []mesh.ServiceConfig
 
-	globals  layer
-	services []*service
-	process  *process
+	// Warnings are of what is sound and still likely a mistake, one line each.
+	Warnings []string
+
+	viaConsul *consul.Config // nil if nobody needs it, or what is said of it is broken
+	consul    *consul.Client // made of it, for all services
+	globals   layer
+	services  []*service
+	process   *process
 }
 
 // Drain says how long the end of a standalone sidecar may take.

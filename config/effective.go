@@ -111,6 +111,6 @@ func (r *reader) tell(at origin, path, what, remedy string) {
 	}
 	r.problems = append(r.problems, Problem{
 		File: r.file, Line: max(at.line, 1), Column: max(at.column, 1), Path: path, What: what, Remedy: remedy,
-		Service: r.service, Environment: at.environment,
+		Service: r.service, Source: r.from, Environment: at.environment,
 	})
 }

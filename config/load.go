@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 
 	"github.com/liftmesh/lift"
@@ -109,17 +110,23 @@ func (r *reader) build(own, overlay *part) (*Config, Problems) {
 		s := &r.globalTable[i]
 		if d, ok := r.effective(&s.rule, r.variable(&s.rule), sound(overlay.global), sound(own.global)); ok {
 			c.globals[s.path] = d
-			s.put(c, d)
+			if s.put != nil {
+				s.put(c, d)
+			}
 		}
 	}
 	c.services = r.services(own, overlay)
+	if usesConsul(c) {
+		c.viaConsul = r.consul(c.globals)
+	}
+	c.Warnings = r.warnings
 	r.doors(c)
 	r.problems.sort()
 
 	breaking := r.problems.byService(r.chosen)
 	c.Broken = breaking[""].brief()
 	for _, s := range c.services {
-		s.broken = breaking[s.name].brief()
+		s.broken = slices.Concat(breaking[s.name], breaking["from: "+s.values["from"].text]).brief()
 	}
 	c.fill(r.serviceTable)
 	return c, r.problems
@@ -194,7 +201,7 @@ type service struct {
 
 // config fills the struct. The whole's Broken, if not nil, is what breaks everything.
 func (s *service) config(table []setting[mesh.ServiceConfig], whole *Config) mesh.ServiceConfig {
-	c := mesh.ServiceConfig{Name: s.name, From: s.values["from"].text, Broken: s.broken, Registry: s.registry()}
+	c := mesh.ServiceConfig{Name: s.name, From: s.values["from"].text, Broken: s.broken, Registry: s.registry(whole)}
 	c.Transport.TLS = s.tls
 	c.Marks = s.marks(table, whole.globals)
 	if whole.Broken != nil {

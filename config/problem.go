@@ -21,6 +21,9 @@ type Problem struct {
 	What, Remedy string
 	// Service is the one service that the fault breaks; "" if it is not one service's.
 	Service string
+	// Source is the value of from whose services, and nothing else, the fault
+	// breaks; "" if it is no source's.
+	Source string
 	// Environment is the overlay that the fault lies in, "" for none. In one that
 	// is not chosen it breaks no service.
 	Environment string
@@ -87,10 +90,18 @@ func (ps Problems) byService(chosen string) map[string]Problems {
 	m := map[string]Problems{}
 	for _, p := range ps {
 		if p.Environment == "" || p.Environment == chosen {
-			m[p.Service] = append(m[p.Service], p)
+			m[p.breaks()] = append(m[p.breaks()], p)
 		}
 	}
 	return m
+}
+
+// breaks is what byService sorts by. No service has a name like a source's.
+func (p Problem) breaks() string {
+	if p.Source != "" {
+		return "from: " + p.Source
+	}
+	return p.Service
 }
 
 // brief is nil if there are no problems, else one line: the first in full, and

@@ -21,8 +21,8 @@ func TestProblems(t *testing.T) {
 		"unknown, far": {"defaults: {balancer: {zone_aware: true}}", env(), []string{
 			`1:23: defaults.balancer.zone_aware: unknown key "zone_aware"; known here: strategy`,
 		}},
-		"not built": {"services: {a: {from: consul, endpoints: [h:1]}}", env(), []string{
-			`1:22: services.a.from: "consul" is not known here; want static or dns or url`,
+		"not built": {"services: {a: {from: cloudmap, endpoints: [h:1]}}", env(), []string{
+			`1:22: services.a.from: "cloudmap" is not known here; want static or dns or url or consul`,
 		}},
 		"own": {"defaults: {endpoints: [h:1]}", env(), []string{
 			`1:12: defaults.endpoints: this is each service's own; move it to services.NAME.endpoints`,
@@ -67,7 +67,7 @@ func TestProblems(t *testing.T) {
 			`2:43: services.a.endpoints[2]: "h:1;weight=0" is not right; weight "0": want a whole number from 1 to 1000`,
 			`3:32: services.b.endpoints: the list is empty; want one entry at least`,
 			`4:18: services.c.endpoints: this is text; want a list, such as ["10.0.1.7:8080"]`,
-			`5:3: services.d: from is missing; want from: static or dns or url, and what goes with it`,
+			`5:3: services.d: from is missing; want from: static or dns or url or consul, and what goes with it`,
 		}},
 		"dns": {"services:\n  a: {from: dns, dns: {name: a b, port: 0, type: aaaa, servers: [dns.internal]}}\n  b: {from: dns}\n  c: {from: dns, dns: {name: c, type: srv, port: 80}, endpoints: [\"h:1\"]}\n  d: {from: static, endpoints: [\"h:1\"], dns: {name: d}}\n  e: {from: dns, dns: {name: 10.0.0.1, servers: []}}\ndefaults: {dns: {type: srv}}", env(), []string{
 			`2:30: services.a.dns.name: "a b" is not right; want letters, digits, dashes and underscores between dots, such as orders.internal`,
@@ -115,15 +115,15 @@ func TestProblems(t *testing.T) {
 		"odd keys": {"{[a]: 1, ? {b: 1} : 2, 3: 4}", env(), []string{
 			`1:2: this key is a list; want a word`,
 			`1:12: this key is a mapping; want a word`,
-			`1:24: 3: unknown key "3"; known here: socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, defaults, services, environments`,
+			`1:24: 3: unknown key "3"; known here: socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, registry, defaults, services, environments`,
 		}},
-		"not a mapping":  {"- a", env(), []string{`1:1: this is a list; want a mapping of socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, defaults, services, environments`}},
+		"not a mapping":  {"- a", env(), []string{`1:1: this is a list; want a mapping of socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, registry, defaults, services, environments`}},
 		"empty":          {"# nothing\n", env(), []string{`1:1: the file is empty; want at least services:`}},
 		"two documents":  {"socket: /a\n---\nsocket: /b", env(), []string{`2:1: a second document begins; want one; environments: holds what differs between stages`}},
 		"not YAML":       {"socket: /a\n  log: [", env(), []string{`2:3: not YAML: mapping values are not allowed in this context; look at this line and those beside it (indentation, colons, brackets, quotes)`}},
 		"no environment": {"environments: {dev: {}, prod: {}}", env("LIFT_ENV", "prdo"), []string{`1:15: environments: LIFT_ENV is "prdo", and there is no such environment; add it, if only as prdo: {}, or unset LIFT_ENV; known: dev, prod`}},
 		"overlay": {"environments:\n  prod: {environments: {}, defaults: {timeout: 1s, attempt_timeout: 2s}}", env("LIFT_ENV", "prod"), []string{
-			`2:10: environments.prod.environments: unknown key "environments"; known here: socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, defaults, services`,
+			`2:10: environments.prod.environments: unknown key "environments"; known here: socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, registry, defaults, services`,
 			`2:69: environments.prod.defaults.attempt_timeout: attempt_timeout (2s) is above timeout (1s); want at most as much`,
 		}},
 		"socket": {"socket: lift.sock", env(), []string{`1:9: socket: "lift.sock" is not right; want an absolute path, such as /tmp/lift/lift.sock`}},

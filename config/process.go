@@ -30,7 +30,7 @@ func (c *Config) Attach(now func() lift.Instant, log *slog.Logger) {
 
 // fill makes the services' structs of what was read.
 func (c *Config) fill(table []setting[mesh.ServiceConfig]) {
-	c.Services = nil
+	c.Services, c.consul = nil, c.consulClient()
 	for _, s := range c.services {
 		c.Services = append(c.Services, s.config(table, c))
 	}

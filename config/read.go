@@ -32,6 +32,7 @@ type reader struct {
 
 	top, globals, shared, single *schema // top is globals and environments
 	chosen                       string  // the environment
+	warnings                     []string
 }
 
 // document reads the root: the file's own part and the chosen overlay.

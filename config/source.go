@@ -29,6 +29,12 @@ func (r *reader) source(s *service, at origin, whole bool) {
 		r.idleKey(s, "dns.port", s.values["dns.type"], "dns.port goes with type: a; SRV records say their ports", "remove it")
 		delete(s.values, "dns.port")
 	}
+	for _, path := range []string{"consul.service", "consul.tags"} {
+		if query, ok := s.values["consul.query"]; ok {
+			r.idleKey(s, path, query, path+" does not go with consul.query, which says what it looks for", "remove one of the two")
+			delete(s.values, path)
+		}
+	}
 	if from.text == "url" {
 		r.urlValues(s)
 	}
@@ -62,7 +68,7 @@ func (r *reader) idleKey(s *service, path string, by datum, what, remedy string)
 }
 
 // registry makes what from names, nil if the service is broken.
-func (s *service) registry() registry.Registry {
+func (s *service) registry(whole *Config) registry.Registry {
 	switch {
 	case s.broken != nil:
 		return nil
@@ -74,6 +80,11 @@ func (s *service) registry() registry.Registry {
 			}
 		}
 		return dns.New(c)
+	case s.values["from"].text == "consul":
+		if whole.consul == nil {
+			return nil // the service is broken
+		}
+		return whole.consul.Registry(s.consulSource())
 	case s.values["from"].text == "url":
 		t, err := parseURL(s.values["url"].text)
 		if err != nil {

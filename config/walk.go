@@ -23,6 +23,8 @@ type walker struct {
 	idle        bool
 	// service is the one that a fault breaks.
 	service string
+	// from is the registry whose services a fault breaks.
+	from string
 	// servicesAt is the path of the mapping whose keys are services.
 	servicesAt string
 }
@@ -30,7 +32,7 @@ type walker struct {
 func (w *walker) fault(n *yaml.Node, path, what, remedy string) {
 	w.problems = append(w.problems, Problem{
 		File: w.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Path: path, What: what, Remedy: remedy,
-		Service: w.service, Environment: w.environment,
+		Service: w.service, Source: w.from, Environment: w.environment,
 	})
 }
 
@@ -102,6 +104,10 @@ func (w *walker) settings(n *yaml.Node, s *schema, at, inside string, into layer
 			d.bad = !ok
 			into[path] = d
 		case s.children[path] != nil:
+			if inside == "registry" {
+				w.from = key.Value
+				defer func() { w.from = "" }()
+			}
 			w.settings(value, s, here, path, into, nil)
 		default:
 			w.unknown(key, here, key.Value, s, inside)

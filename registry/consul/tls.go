@@ -42,3 +42,9 @@ func (t TLS) load(host string) (*tls.Config, error) {
 	}
 	return c, nil
 }
+
+// Check tells what is wrong with the files as they are now, nil if nothing is.
+func (t TLS) Check() error {
+	_, err := t.load("")
+	return err
+}

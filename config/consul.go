@@ -1,0 +1,140 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liftmesh/lift/registry/consul"
+)
+
+const consulAt = "registry.consul"
+
+// usesConsul reports whether somebody needs a way to Consul, or the file says one.
+func usesConsul(c *Config) bool {
+	for path, d := range c.globals {
+		if strings.HasPrefix(path, consulAt+".") && !d.origin.isDefault() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.services, func(s *service) bool { return s.values["from"].text == "consul" })
+}
+
+// consul is the way to Consul that the globals say, nil if something is wrong with
+// them. What they leave out is as with Consul's own tools.
+func (r *reader) consul(g layer) *consul.Config {
+	outer := r.from
+	r.from = "consul"
+	defer func() { r.from = outer }()
+	told := len(r.problems)
+	c := consul.Config{
+		Address:    g[consulAt+".address"].text,
+		Datacenter: g[consulAt+".datacenter"].text, Namespace: g[consulAt+".namespace"].text, Partition: g[consulAt+".partition"].text,
+		Wait: time.Duration(g[consulAt+".wait"].ns),
+		TLS: consul.TLS{
+			CA: r.path(g[consulAt+".tls.ca"].text), ServerName: g[consulAt+".tls.server_name"].text,
+			Cert: r.path(g[consulAt+".tls.cert"].text), Key: r.path(g[consulAt+".tls.key"].text),
+		},
+		Freezes: r.freezes(),
+	}
+	r.consulToken(g, &c)
+	r.consulTLS(g, c.TLS)
+	if c.Address == "" {
+		c.Address = r.consulAddress()
+	}
+	client, err := consul.New(c)
+	if err != nil { // what the file says has been checked
+		r.problems = append(r.problems, Problem{File: "$CONSUL_HTTP_ADDR", Path: consulAt + ".address", What: "the address is not right", Remedy: err.Error(), Source: "consul"})
+	}
+	if len(r.problems) > told {
+		return nil
+	}
+	if r.lambda() && client.Loopback() {
+		r.warnings = append(r.warnings, consulAt+".address: "+c.Address+" is of this machine alone, and inside Lambda no Consul listens there; name an address in the VPC")
+	}
+	return &c
+}
+
+// consulAddress is what the environment says.
+func (r *reader) consulAddress() string {
+	address := r.variableText("CONSUL_HTTP_ADDR")
+	if secured, err := strconv.ParseBool(r.variableText("CONSUL_HTTP_SSL")); err == nil && secured && address != "" && !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	return address
+}
+
+// consulToken says where the token is. That a file is not there yet is no fault:
+// some are written when the process runs already.
+func (r *reader) consulToken(g layer, c *consul.Config) {
+	file, inFile := g[consulAt+".token.file"]
+	variable, inEnv := g[consulAt+".token.env"]
+	switch {
+	case inFile && inEnv:
+		r.tell(variable.origin, consulAt+".token.env", "the token has a file and a variable", "remove one of the two")
+	case inFile:
+		c.Token.File = r.path(file.text)
+	case inEnv:
+		c.Token.Value, c.Token.Source = r.variableText(variable.text), "$"+variable.text
+		if c.Token.Value == "" {
+			r.tell(variable.origin, consulAt+".token.env", "$"+variable.text+" is not set", "set it to the token")
+		}
+	case r.variableText("CONSUL_HTTP_TOKEN_FILE") != "":
+		c.Token.File = r.variableText("CONSUL_HTTP_TOKEN_FILE")
+	default:
+		c.Token.Value, c.Token.Source = strings.TrimSpace(r.variableText("CONSUL_HTTP_TOKEN")), "$CONSUL_HTTP_TOKEN"
+	}
+}
+
+// consulTLS tells of files that cannot be used.
+func (r *reader) consulTLS(g layer, t consul.TLS) {
+	for _, pair := range [][2]string{{"cert", "key"}, {"key", "cert"}} {
+		d, ok := g[consulAt+".tls."+pair[0]]
+		if _, both := g[consulAt+".tls."+pair[1]]; ok && !both {
+			r.tell(d.origin, consulAt+".tls."+pair[0], "tls."+pair[0]+" goes with tls."+pair[1], "name both files or neither")
+			return
+		}
+	}
+	for key, part := range map[string]consul.TLS{"ca": {CA: t.CA}, "cert": {Cert: t.Cert, Key: t.Key}} {
+		d, ok := g[consulAt+".tls."+key]
+		if err := part.Check(); ok && err != nil {
+			r.tell(d.origin, consulAt+".tls."+key, "the file cannot be used", err.Error())
+		}
+	}
+}
+
+func (r *reader) variableText(name string) string {
+	value, _ := r.lookup(name)
+	return value
+}
+
+// lambda and freezes report whether this is for a Lambda environment, and whether
+// it is one that freezes, which those of Managed Instances do not.
+func (r *reader) lambda() bool { return r.variableText("AWS_LAMBDA_RUNTIME_API") != "" }
+func (r *reader) freezes() bool {
+	return r.lambda() && r.variableText("AWS_LAMBDA_INITIALIZATION_TYPE") != "lambda-managed-instances"
+}
+
+// consulSource is which instances of a service in Consul are meant.
+func (s *service) consulSource() consul.Source {
+	return consul.Source{
+		Tags: s.values["consul.tags"].items, Datacenter: s.values["consul.datacenter"].text,
+		Namespace: s.values["consul.namespace"].text, Partition: s.values["consul.partition"].text,
+		Query: s.values["consul.query"].text != "",
+	}
+}
+
+// consulClient is the one way to Consul of all services, nil if there is none.
+func (c *Config) consulClient() *consul.Client {
+	if c.viaConsul == nil {
+		return nil
+	}
+	via := *c.viaConsul
+	via.Now = c.process.now
+	client, err := consul.New(via)
+	if err != nil {
+		return nil // it has been made before
+	}
+	return client
+}
