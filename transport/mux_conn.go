@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/net/http2"
 
@@ -21,6 +22,7 @@ type muxConn struct {
 	socket  *socket           // nil where there is no socket to ask (a pipe)
 	gate    *gate             // where the socket's reader is
 	life    lifetime
+	unseen  atomic.Bool // a call has it that was idle, and has not yet looked whether it lives
 	closed  chan struct{}
 	settled chan struct{} // holds one: what had come has been taken in
 

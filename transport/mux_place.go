@@ -50,7 +50,12 @@ func (m *Mux) place(x *muxExchange) placed {
 				return placed{failure: x.cutFailure()}
 			}
 		}
-		if got.conn == nil || !got.idle || got.conn.alive(x.Done()) {
+		if got.conn == nil {
+			return got
+		}
+		unseen := got.idle || got.conn.unseen.Load() // the one that looks may not have done so yet
+		if got.fresh || !unseen || got.conn.alive(x.Done()) {
+			got.conn.unseen.Store(false)
 			return got
 		}
 		got.conn.close() // it died while it was idle: seen now, nothing is lost
@@ -65,6 +70,9 @@ func (m *Mux) free(now lift.Instant) *muxConn {
 			continue
 		}
 		if c.client.ReserveNewRequest() {
+			if c.calls == 0 {
+				c.unseen.Store(true)
+			}
 			c.calls++
 			return c
 		}
