@@ -56,20 +56,21 @@ func architecture() []room {
 		{folder: "mesh", rooms: []string{".", "registry", "balancer", "resilience", "transport", "observe"}},
 
 		// The process around it, and Lambda.
-		{folder: "sidecar", rooms: []string{".", "mesh", "proto", "internal/wire", "sidecar/socket"}, modules: []string{grpcModule, protobufModule, sysModule}},
+		{folder: "sidecar", rooms: []string{".", "registry", "mesh", "proto", "internal/wire", "sidecar/socket"}, modules: []string{grpcModule, protobufModule, sysModule}},
 		{folder: "sidecar/socket"},
 		{folder: "sidecar/plain", rooms: []string{".", "internal/wire", "sidecar/socket"}, modules: []string{grpcModule, protobufModule}},
 		{folder: "extension"}, // knows Lambda, not the mesh
 		{folder: "emulator", rooms: []string{"internal/shift"}},
 		{folder: "config", rooms: all, modules: []string{"go.yaml.in/yaml/v3"}},
 
-		// The application's side: an application links this, so it is kept thin.
-		{folder: "sdk", rooms: []string{".", "proto", "internal/wire", "internal/session", "internal/rpc"}, modules: []string{grpcModule}},
+		// The application's side: an application links this, so it is kept thin. Of
+		// registry it has the words by which one announces oneself, no client library.
+		{folder: "sdk", rooms: []string{".", "registry", "proto", "internal/wire", "internal/session", "internal/rpc"}, modules: []string{grpcModule}},
 		{folder: "sdk/lambda", rooms: []string{".", "sdk"}, modules: []string{"github.com/aws/aws-lambda-go"}},
 		{folder: "proto", modules: []string{grpcModule, protobufModule}},
-		{folder: "internal/wire", rooms: []string{".", "proto"}, modules: []string{grpcModule, protobufModule}},
+		{folder: "internal/wire", rooms: []string{".", "registry", "proto"}, modules: []string{grpcModule, protobufModule}},
 		{folder: "internal/rpc", rooms: []string{"."}, modules: []string{grpcModule, protobufModule}},
-		{folder: "internal/session", rooms: []string{".", "proto", "internal/wire"}, modules: []string{grpcModule}},
+		{folder: "internal/session", rooms: []string{".", "registry", "proto", "internal/wire"}, modules: []string{grpcModule}},
 		{folder: "internal/shift", rooms: []string{"."}},
 		{folder: "internal/certtest"}, // certificates for tests
 

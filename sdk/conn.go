@@ -49,8 +49,9 @@ type conn struct {
 type remote struct {
 	exchange
 	options connOptions
-	addr    string       // of the endpoint that answered
-	header  []lift.Field // the answer's, nil before it is there and if there is no more than trailers
+	ended   chan struct{} // of a stream: closed once its call has ended, and with it the record
+	addr    string        // of the endpoint that answered
+	header  []lift.Field  // the answer's, nil before it is there and if there is no more than trailers
 	trailer []lift.Field
 }
 
@@ -179,6 +180,9 @@ func (r *remote) over(resp *lift.Response) (trailer []lift.Field, err error) {
 // broken is the status of a call whose answer broke off, or was none.
 func (r *remote) broken(err error) error {
 	if b, ok := errors.AsType[*rpc.Broken](err); ok {
+		if r.ended != nil {
+			<-r.ended // whoever closed the body may still be writing the record
+		}
 		return r.status(r.settleBody(b.Err))
 	}
 	return err

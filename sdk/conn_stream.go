@@ -25,6 +25,8 @@ func (c *conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 		return nil, err
 	}
 	s := &stream{remote: r, conn: c, ctx: ctx, many: desc.ServerStreams, head: make(chan struct{})}
+	s.ended = make(chan struct{})
+	s.call.Hold(func() { close(s.ended) })
 	if desc.ClientStreams {
 		s.out, s.in = newPipe(), newPipe()
 		s.begin(lift.StreamBody(s.out, -1, lift.ReplayLimit))
@@ -51,6 +53,8 @@ type stream struct {
 	resp   *lift.Response
 	reader rpc.Reader
 	err    error
+
+	unwatch func() bool // ends the watch over ctx; set before head is closed, if resp is
 
 	mu   sync.Mutex
 	done bool
@@ -82,12 +86,19 @@ func (s *stream) run() {
 		_ = resp.Body.Close()
 		return
 	}
-	// Who gives a stream up by its context need not read it to its end.
+	// Who gives a stream up by its context need not read it to its end. The engine
+	// has the first word, also where it was faster than the context.
+	over := make(chan struct{})
+	s.unwatch = context.AfterFunc(s.ctx, func() {
+		<-over
+		s.abandoned()
+	})
 	stop := s.call.OnCancel(func() { go s.abandoned() })
 	resp.Body.OnEnd(func(err error) {
+		defer close(over)
 		stop()
 		switch lift.CodeOf(err) {
-		case lift.DeadlineExceeded, lift.CallCanceled: // the engine was faster than the context
+		case lift.DeadlineExceeded, lift.CallCanceled:
 			_ = s.finish(nil, s.status(s.settleBody(err)))
 		}
 	})
@@ -123,9 +134,14 @@ func (s *stream) await() {
 // abandoned gives back what a stream holds that was given up.
 func (s *stream) abandoned() {
 	defer func() { _ = recover() }() // of what others do at the body's end
+	s.unwatch()
 	_ = s.resp.Body.Close()
-	cause := s.call.Err()
-	_ = s.finish(nil, s.status(s.givenUp(cause, cause)))
+	<-s.ended
+	why, cause := s.ctx.Err(), context.Cause(s.ctx)
+	if why == nil {
+		why, cause = s.call.Err(), s.call.Err()
+	}
+	_ = s.finish(nil, s.status(s.givenUp(why, cause)))
 }
 
 // Context implements [grpc.ClientStream].
@@ -232,6 +248,9 @@ func (s *stream) finish(trailer []lift.Field, err error) error {
 	}
 	select {
 	case <-s.head:
+		if s.unwatch != nil {
+			s.unwatch()
+		}
 		if s.resp != nil {
 			_ = s.resp.Body.Close()
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/registry"
 	"github.com/liftmesh/lift/registry/static"
 	"github.com/liftmesh/lift/sdk"
 )
@@ -287,4 +288,24 @@ func ExampleClient_Services() {
 	// Output:
 	// orders static 10.0.1.7:8080 closed  0
 	// orders static 10.0.1.8:8080 closed  0
+}
+
+func ExampleClient_Register() {
+	client, err := sdk.Dial("")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	ctx := context.Background()
+
+	err = client.Register(ctx, registry.Instance{
+		ID: "orders-10.0.0.7", Service: "orders", Addr: "10.0.0.7:8080", Tags: []string{"v2"},
+		Check: registry.Check{HTTP: "http://10.0.0.7:8080/healthz", Interval: 5 * time.Second},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	serve := func() {} // until the program is told to end
+	serve()
+	_ = client.Deregister(ctx, "orders-10.0.0.7")
 }

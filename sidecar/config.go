@@ -8,6 +8,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/internal/wire"
+	"github.com/liftmesh/lift/registry"
 )
 
 // Config is what a [Server] is made of.
@@ -22,6 +23,10 @@ type Config struct {
 	Limits Limits
 	// Caller takes the calls. Required.
 	Caller lift.Caller
+	// Registrar announces what applications register, and takes it back when the
+	// server drains; nil: there is none, and they are told so. [Server.Announce] and
+	// [Server.Drain] call it, for 5 s at most.
+	Registrar registry.Registrar
 	// Log gets one line for each change of state. nil discards.
 	Log *slog.Logger
 	// Now tells the time; nil is lift.Now.

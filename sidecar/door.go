@@ -28,6 +28,7 @@ type door struct {
 	cfg      *Config
 	buffered budget // bytes of request bodies that nobody has read
 	buffers  buffers
+	held     *registrations
 
 	mu       sync.Mutex
 	running  int
@@ -42,6 +43,7 @@ func newDoor(cfg *Config) *door {
 	return &door{
 		cfg:      cfg,
 		buffered: budget{limit: int64(cfg.Limits.MaxBuffered)},
+		held:     newRegistrations(cfg),
 		idle:     make(chan struct{}),
 		sessions: map[*session]struct{}{},
 		tickets:  map[string]*call{},

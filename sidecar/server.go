@@ -172,9 +172,13 @@ func (s *Server) Recheck() error {
 	return nil
 }
 
-// Announce tells health checks that the server is about to go. Everything else
-// goes on: peers come in, and their calls are taken, until [Server.Drain].
-func (s *Server) Announce() { s.health.Shutdown() }
+// Announce tells health checks that the server is about to go, and begins to take
+// back what applications have registered. Everything else goes on: peers come in,
+// and their calls are taken, until [Server.Drain].
+func (s *Server) Announce() {
+	s.health.Shutdown()
+	s.door.held.leave()
+}
 
 // Traffic returns what goes on at this moment.
 func (s *Server) Traffic() socket.Traffic {
@@ -185,9 +189,10 @@ func (s *Server) Traffic() socket.Traffic {
 // health checks and sessions so, waits until the running calls have ended or ctx
 // has, and closes the server. It returns ctx's error if calls were cut.
 func (s *Server) Drain(ctx context.Context) error {
-	s.health.Shutdown()
+	s.Announce()
 	s.shut()
 	err := s.door.drain(ctx)
+	s.door.held.left(ctx)
 	if err != nil {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutFor)
 		defer cancel()
@@ -260,6 +265,7 @@ func (s *Server) Close() {
 	s.health.Shutdown()
 	s.door.cut(&lift.Error{Code: lift.Draining, Err: errors.New("the sidecar is shutting down")})
 	s.grpc.Stop()
+	s.door.held.close()
 	s.listeners.Wait()
 	close(s.done)
 }

@@ -21,8 +21,8 @@ const askLimit = 5 * time.Second
 // Services implements [lift.Teller]. Without a deadline in ctx it waits 5 s at most.
 func (cl *Client) Services(ctx context.Context, names ...string) ([]lift.ServiceStatus, error) {
 	var got *liftv1.ServicesResponse
-	err := cl.ask(ctx, func(ctx context.Context, api liftv1.LiftClient) (err error) {
-		got, err = api.Services(ctx, &liftv1.ServicesRequest{Names: names})
+	err := cl.ask(ctx, func(ctx context.Context, s *session) (err error) {
+		got, err = s.api.Services(ctx, &liftv1.ServicesRequest{Names: names})
 		return err
 	})
 	if err != nil {
@@ -32,7 +32,7 @@ func (cl *Client) Services(ctx context.Context, names ...string) ([]lift.Service
 }
 
 // ask puts one question to the sidecar, over the connection of a session.
-func (cl *Client) ask(ctx context.Context, question func(ctx context.Context, api liftv1.LiftClient) error) error {
+func (cl *Client) ask(ctx context.Context, question func(ctx context.Context, s *session) error) error {
 	if _, limited := ctx.Deadline(); !limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, askLimit)
@@ -43,7 +43,7 @@ func (cl *Client) ask(ctx context.Context, question func(ctx context.Context, ap
 		if err != nil {
 			return err
 		}
-		err = question(ctx, s.api)
+		err = question(ctx, s)
 		if err == nil {
 			return nil
 		}

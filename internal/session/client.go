@@ -29,6 +29,9 @@ type Client struct {
 	mu      sync.Mutex
 	closed  bool
 	running map[string]*liftv1.InvocationStart // told again to every new session
+
+	instances map[string]announced // likewise, by id
+	keeping   bool                 // somebody sees to it
 }
 
 var _ lift.Caller = (*Client)(nil)
@@ -42,7 +45,7 @@ func Dial(socket string, opts Options) (*Client, error) {
 		return nil, &lift.Error{Code: lift.NoSidecar, Err: errors.New("the path of the sidecar's socket is empty; give the `socket:` of its lift.yaml")}
 	}
 	opts.fill(socket)
-	cl := &Client{socket: socket, opts: opts, running: map[string]*liftv1.InvocationStart{}}
+	cl := &Client{socket: socket, opts: opts, running: map[string]*liftv1.InvocationStart{}, instances: map[string]announced{}}
 	cl.ctx, cl.cancel = context.WithCancel(context.Background())
 	for range opts.Sessions {
 		cl.slots = append(cl.slots, &slot{cl: cl})

@@ -78,6 +78,23 @@ type Peer struct {
 	gate    *Gate
 	refused bool
 	once    sync.Once
+
+	mu     sync.Mutex
+	closed bool
+	after  []func()
+}
+
+// OnClose has f run once the connection is closed, at once if it has been. f must
+// not block.
+func (p *Peer) OnClose(f func()) {
+	p.mu.Lock()
+	if !p.closed {
+		p.after = append(p.after, f)
+		p.mu.Unlock()
+		return
+	}
+	p.mu.Unlock()
+	f()
 }
 
 // Refused reports whether the connection is one beyond the limit. It is closed
@@ -98,6 +115,13 @@ func (p *Peer) Close() error {
 	p.once.Do(func() {
 		p.gate.open.Add(-1)
 		<-p.gate.slots
+		p.mu.Lock()
+		after := p.after
+		p.closed, p.after = true, nil
+		p.mu.Unlock()
+		for _, f := range after {
+			f()
+		}
 	})
 	return p.Conn.Close()
 }

@@ -25,10 +25,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Lift_Call_FullMethodName     = "/lift.v1.Lift/Call"
-	Lift_Session_FullMethodName  = "/lift.v1.Lift/Session"
-	Lift_Fetch_FullMethodName    = "/lift.v1.Lift/Fetch"
-	Lift_Services_FullMethodName = "/lift.v1.Lift/Services"
+	Lift_Call_FullMethodName       = "/lift.v1.Lift/Call"
+	Lift_Session_FullMethodName    = "/lift.v1.Lift/Session"
+	Lift_Fetch_FullMethodName      = "/lift.v1.Lift/Fetch"
+	Lift_Services_FullMethodName   = "/lift.v1.Lift/Services"
+	Lift_Register_FullMethodName   = "/lift.v1.Lift/Register"
+	Lift_Deregister_FullMethodName = "/lift.v1.Lift/Deregister"
 )
 
 // LiftClient is the client API for Lift service.
@@ -55,6 +57,14 @@ type LiftClient interface {
 	// them, how old that knowledge is, and which endpoints are out and why. A name
 	// that is not configured ends it with NOT_FOUND.
 	Services(ctx context.Context, in *ServicesRequest, opts ...grpc.CallOption) (*ServicesResponse, error)
+	// Register announces an instance in the registry that the sidecar is set up for,
+	// and keeps it announced until it is taken back: by Deregister, when the
+	// sidecar drains, or 10 s after the connection that it was announced by has
+	// ended, unless it is announced anew until then. Without such a registry it
+	// ends with FAILED_PRECONDITION.
+	Register(ctx context.Context, in *RegisterRequest, opts ...grpc.CallOption) (*RegisterResponse, error)
+	// Deregister takes an instance back. Taking back what is not there is no error.
+	Deregister(ctx context.Context, in *DeregisterRequest, opts ...grpc.CallOption) (*DeregisterResponse, error)
 }
 
 type liftClient struct {
@@ -117,6 +127,26 @@ func (c *liftClient) Services(ctx context.Context, in *ServicesRequest, opts ...
 	return out, nil
 }
 
+func (c *liftClient) Register(ctx context.Context, in *RegisterRequest, opts ...grpc.CallOption) (*RegisterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RegisterResponse)
+	err := c.cc.Invoke(ctx, Lift_Register_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *liftClient) Deregister(ctx context.Context, in *DeregisterRequest, opts ...grpc.CallOption) (*DeregisterResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeregisterResponse)
+	err := c.cc.Invoke(ctx, Lift_Deregister_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LiftServer is the server API for Lift service.
 // All implementations must embed UnimplementedLiftServer
 // for forward compatibility.
@@ -141,6 +171,14 @@ type LiftServer interface {
 	// them, how old that knowledge is, and which endpoints are out and why. A name
 	// that is not configured ends it with NOT_FOUND.
 	Services(context.Context, *ServicesRequest) (*ServicesResponse, error)
+	// Register announces an instance in the registry that the sidecar is set up for,
+	// and keeps it announced until it is taken back: by Deregister, when the
+	// sidecar drains, or 10 s after the connection that it was announced by has
+	// ended, unless it is announced anew until then. Without such a registry it
+	// ends with FAILED_PRECONDITION.
+	Register(context.Context, *RegisterRequest) (*RegisterResponse, error)
+	// Deregister takes an instance back. Taking back what is not there is no error.
+	Deregister(context.Context, *DeregisterRequest) (*DeregisterResponse, error)
 	mustEmbedUnimplementedLiftServer()
 }
 
@@ -162,6 +200,12 @@ func (UnimplementedLiftServer) Fetch(*FetchRequest, grpc.ServerStreamingServer[F
 }
 func (UnimplementedLiftServer) Services(context.Context, *ServicesRequest) (*ServicesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Services not implemented")
+}
+func (UnimplementedLiftServer) Register(context.Context, *RegisterRequest) (*RegisterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Register not implemented")
+}
+func (UnimplementedLiftServer) Deregister(context.Context, *DeregisterRequest) (*DeregisterResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Deregister not implemented")
 }
 func (UnimplementedLiftServer) mustEmbedUnimplementedLiftServer() {}
 func (UnimplementedLiftServer) testEmbeddedByValue()              {}
@@ -238,6 +282,42 @@ func _Lift_Services_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Lift_Register_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RegisterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LiftServer).Register(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Lift_Register_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LiftServer).Register(ctx, req.(*RegisterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Lift_Deregister_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeregisterRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LiftServer).Deregister(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Lift_Deregister_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LiftServer).Deregister(ctx, req.(*DeregisterRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Lift_ServiceDesc is the grpc.ServiceDesc for Lift service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -252,6 +332,14 @@ var Lift_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Services",
 			Handler:    _Lift_Services_Handler,
+		},
+		{
+			MethodName: "Register",
+			Handler:    _Lift_Register_Handler,
+		},
+		{
+			MethodName: "Deregister",
+			Handler:    _Lift_Deregister_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,43 @@
+package sdk
+
+import (
+	"context"
+	"errors"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/registry"
+)
+
+// Register has the sidecar announce i in the registry that it is set up for, so
+// that others find it. It returns once the registry has taken it. The sidecar
+// keeps it announced; one that comes anew is told again, in the background. It is
+// taken back by [Client.Deregister], when the sidecar drains, and 10 s after the
+// client was closed or the program has gone.
+//
+// Its errors are [*lift.Error]: [lift.InvalidCall] for an instance that is not
+// valid, [lift.Misconfigured] where there is no registry to announce in.
+func (c *Client) Register(ctx context.Context, i registry.Instance) error {
+	r, err := c.registrar()
+	if err != nil {
+		return err
+	}
+	return r.Register(ctx, i)
+}
+
+// Deregister takes back what was registered under id; what is not there is no
+// error. Its errors are [*lift.Error].
+func (c *Client) Deregister(ctx context.Context, id string) error {
+	r, err := c.registrar()
+	if err != nil {
+		return err
+	}
+	return r.Deregister(ctx, id)
+}
+
+func (c *Client) registrar() (registry.Registrar, error) {
+	r, ok := c.caller.(registry.Registrar)
+	if !ok {
+		return nil, &lift.Error{Code: lift.Misconfigured, Err: errors.New("what takes this client's calls announces nobody, a session to a sidecar does; in process, use the registry's own Registrar")}
+	}
+	return r, nil
+}
