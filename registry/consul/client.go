@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -42,9 +41,6 @@ type Config struct {
 	Now func() lift.Instant
 	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
 	Rand func() uint64
-	// Log is told what happens to announced instances, one line each. Default:
-	// nothing.
-	Log *slog.Logger
 }
 
 const (
@@ -68,6 +64,7 @@ type Client struct {
 	api       *api.Client
 	transport *http.Transport
 	most      int // of an answer, in bytes; tests have less
+	probeDial dialer
 }
 
 // New returns a client. It opens nothing until it is used.
@@ -91,10 +88,7 @@ func New(c Config) (*Client, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Uint64
 	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	client := &Client{Config: c, at: at, most: maxAnswer}
+	client := &Client{Config: c, at: at, most: maxAnswer, probeDial: (&net.Dialer{}).DialContext}
 	client.transport = &http.Transport{
 		DialContext:            client.dial,
 		DialTLSContext:         client.dialTLS,

@@ -59,3 +59,23 @@ func ExampleClient_Loopback() {
 	fmt.Println(c.Loopback(), err)
 	// Output: true <nil>
 }
+
+func ExampleClient_Registrar() {
+	agent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println(r.Method, r.URL.Path)
+	}))
+	defer agent.Close()
+	client, err := consul.New(consul.Config{Address: agent.URL})
+	if err != nil {
+		panic(err)
+	}
+	r := client.Registrar(nil)
+	err = r.Register(context.Background(), registry.Instance{ID: "orders-1", Service: "orders", Addr: "10.0.1.7:8080"})
+	fmt.Println(err)
+	fmt.Println(r.Close(context.Background())) // takes it back
+	// Output:
+	// PUT /v1/agent/service/register
+	// <nil>
+	// PUT /v1/agent/service/deregister/orders-1
+	// <nil>
+}

@@ -1,0 +1,73 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// probe asks an instance how it is.
+type probe interface {
+	// ask returns what is worth telling, or why the instance is not well.
+	ask(ctx context.Context) (string, error)
+}
+
+type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// tcpProbe is content with a connection.
+type tcpProbe struct {
+	addr    string
+	timeout time.Duration
+	dial    dialer
+}
+
+func (p tcpProbe) ask(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	conn, err := p.dial(ctx, "tcp", p.addr)
+	if err != nil {
+		return "", late(ctx, p.timeout, err)
+	}
+	_ = conn.Close()
+	return "tcp " + p.addr + " takes connections", nil
+}
+
+// httpProbe wants a status of 2xx, over a connection of its own so that nothing
+// that is left of an earlier one is taken for life.
+type httpProbe struct {
+	url     string
+	timeout time.Duration
+	dial    dialer
+}
+
+func (p httpProbe) ask(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("User-Agent", "lift (health check)")
+	t := &http.Transport{DialContext: p.dial, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader}
+	defer t.CloseIdleConnections()
+	resp, err := t.RoundTrip(req) // no redirect is followed: it is no sign of life
+	if err != nil {
+		return "", late(ctx, p.timeout, err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return "", fmt.Errorf("GET %s answers %d; want 2xx", p.url, resp.StatusCode)
+	}
+	return fmt.Sprintf("GET %s answers %d", p.url, resp.StatusCode), nil
+}
+
+// late says how long it was waited for where that was the end.
+func late(ctx context.Context, timeout time.Duration, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s: %w", timeout, err)
+	}
+	return err
+}

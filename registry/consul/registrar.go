@@ -1,0 +1,127 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"strconv"
+	"sync"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/liftmesh/lift/registry"
+)
+
+// Registrar announces instances by Consul's agent, each with a check that Lift
+// itself keeps up: it asks the instance, from where it runs, and Consul has to
+// hear from it within a TTL. So nobody has to be able to reach the instance but
+// its callers, and one that dies with its Lift is known as dead. It is safe for
+// concurrent use.
+type Registrar struct {
+	client *Client
+	log    *slog.Logger
+
+	mu   sync.Mutex
+	kept map[string]*keeper
+}
+
+var _ registry.Registrar = (*Registrar)(nil)
+
+// Registrar returns a registrar that tells log, if it is not nil, what becomes of
+// announced instances. Close it to take all of them back.
+func (c *Client) Registrar(log *slog.Logger) *Registrar {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Registrar{client: c, log: log, kept: make(map[string]*keeper)}
+}
+
+// Register implements [registry.Registrar]: the instance is asked how it is, and
+// announced with the answer; from then on the answer is kept up to date, and the
+// instance announced anew where Consul has lost it.
+func (r *Registrar) Register(ctx context.Context, i registry.Instance) error {
+	if err := i.Validate(); err != nil {
+		return err
+	}
+	k := r.client.newKeeper(i, r.log)
+	if err := k.announce(ctx); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	old := r.kept[i.ID]
+	r.kept[i.ID] = k
+	r.mu.Unlock()
+	if old != nil {
+		old.end()
+	}
+	k.start()
+	return nil
+}
+
+// Deregister implements [registry.Registrar].
+func (r *Registrar) Deregister(ctx context.Context, id string) error {
+	r.mu.Lock()
+	k := r.kept[id]
+	delete(r.kept, id)
+	r.mu.Unlock()
+	if k != nil {
+		k.end() // first, or it would announce anew what it finds lost
+	}
+	err := r.client.api.Agent().ServiceDeregisterOpts(id, (&api.QueryOptions{}).WithContext(ctx))
+	if err == nil || lost(err) {
+		return nil
+	}
+	return r.client.explain(err, fmt.Sprintf("service:write on the service of %q", id))
+}
+
+// Close takes back all that is announced, until ctx ends.
+func (r *Registrar) Close(ctx context.Context) error {
+	r.mu.Lock()
+	ids := make([]string, 0, len(r.kept))
+	for id := range r.kept {
+		ids = append(ids, id)
+	}
+	r.mu.Unlock()
+	errs := make([]error, len(ids))
+	var work sync.WaitGroup
+	for n, id := range ids {
+		work.Go(func() { errs[n] = r.Deregister(ctx, id) })
+	}
+	work.Wait()
+	r.client.transport.CloseIdleConnections()
+	return errors.Join(errs...)
+}
+
+// registration is how Consul is told of i, in the state that it is in.
+func registration(i *registry.Instance, c check, status string) (*api.AgentServiceRegistration, error) {
+	host, port, err := net.SplitHostPort(i.Addr)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	meta := make(map[string]string, len(i.Meta)+1)
+	maps.Copy(meta, i.Meta)
+	if i.Zone != "" {
+		meta[zoneMeta] = i.Zone
+	}
+	s := &api.AgentServiceRegistration{
+		ID: i.ID, Name: i.Service, Tags: i.Tags, Address: host, Port: n, Meta: meta,
+		Weights: &api.AgentWeights{Passing: max(i.Weight, 1), Warning: 1},
+	}
+	if c.ttl > 0 {
+		s.Check = &api.AgentServiceCheck{
+			CheckID: c.id, Name: "kept up by Lift", TTL: c.ttl.String(), Status: status,
+		}
+		if i.Check.RemoveAfter > 0 {
+			// Consul looks every 30 s, and takes a minute at least.
+			s.Check.DeregisterCriticalServiceAfter = i.Check.RemoveAfter.String()
+		}
+	}
+	return s, nil
+}
