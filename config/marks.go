@@ -31,7 +31,7 @@ func (s *service) marks(table []setting[mesh.ServiceConfig], globals layer) mesh
 		}
 	}
 	for _, path := range sortedKeys(globals) {
-		if strings.HasPrefix(path, "registry.") {
+		if strings.HasPrefix(path, "registry."+s.values["from"].text+".") {
 			all.note(path, globals[path])
 			source.note(path, globals[path])
 		}
@@ -50,7 +50,7 @@ func (r *rule) leads() bool {
 		return false
 	}
 	top, _, _ := strings.Cut(r.path, ".")
-	return !slices.Contains([]string{"from", "listen", "timeout", "attempt_timeout", "retry", "breaker", "balancer", "warm"}, top)
+	return !slices.Contains([]string{"from", "listen", "timeout", "attempt_timeout", "retry", "breaker", "balancer", "warm", "idempotent"}, top)
 }
 
 // mark gathers values, so that no two sets of them are written alike. Secrets may

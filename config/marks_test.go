@@ -81,3 +81,23 @@ func BenchmarkMarks(b *testing.B) {
 		c.services[0].marks(table, c.globals)
 	}
 }
+
+// Where Consul is concerns those that come from there.
+func TestMarksOfRegistries(t *testing.T) {
+	read := func(address string) []mesh.ServiceConfig {
+		t.Helper()
+		c, problems := Parse("lift.yaml", fmt.Appendf(nil, "registry: {consul: {address: %q}}\nservices: {a: {from: static, endpoints: [\"a:1\"]}, b: {from: consul}}", address),
+			func(string) (string, bool) { return "", false })
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		return c.Services
+	}
+	old, now := read("http://10.0.0.1:8500"), read("http://10.0.0.2:8500")
+	if old[0].Marks != now[0].Marks {
+		t.Error("a service of another source is touched")
+	}
+	if old[1].Marks.Source == now[1].Marks.Source || old[1].Marks.All == now[1].Marks.All || old[1].Marks.Transport != now[1].Marks.Transport {
+		t.Error("a service of that source is not, or its connections are")
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/liftmesh/lift"
@@ -41,6 +43,16 @@ func healthy(t *testing.T, socket string) grpc_health_v1.HealthCheckResponse_Ser
 func TestLastCallsOfAnApplication(t *testing.T) {
 	t.Parallel()
 	room := startWaitingRoom(t)
+	l, err := net.Listen("tcp", ownAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(server.Stop)
+	config := fmt.Sprintf("services: {orders: {from: static, endpoints: %s}, checks: {from: static, protocol: grpc, endpoints: %s}}\n",
+		endpoints(room.addr()), endpoints(l.Addr().String()))
 	plainly := func(p *plainSidecar, keep bool) func() error {
 		client := &http.Client{Transport: p.client.Transport.(*http.Transport).Clone()}
 		client.Transport.(*http.Transport).DisableKeepAlives = !keep
@@ -65,12 +77,22 @@ func TestLastCallsOfAnApplication(t *testing.T) {
 				return err
 			}, func() { _ = client.Close() }
 		},
+		"gRPC": func(p *plainSidecar) (func() error, func()) {
+			conn, err := grpc.NewClient("unix:"+p.socket, grpc.WithAuthority("checks"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() error {
+				_, err := grpc_health_v1.NewHealthClient(conn).Check(within(t, patience), &grpc_health_v1.HealthCheckRequest{})
+				return err
+			}, func() { _ = conn.Close() }
+		},
 		"plain HTTP over one connection":  func(p *plainSidecar) (func() error, func()) { return plainly(p, true), func() {} },
 		"plain HTTP, a connection a call": func(p *plainSidecar) (func() error, func()) { return plainly(p, false), func() {} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := startPlain(t, room.config())
+			p := startPlain(t, config)
 			call, done := application(p)
 			if err := call(); err != nil {
 				t.Fatal(err)

@@ -149,7 +149,7 @@ func TestPlainLargeBodies(t *testing.T) {
 	}
 }
 
-// SIGTERM lets a call that runs come to its end, and takes the socket away.
+// SIGTERM lets a call that runs come to its end, and takes the socket away then.
 func TestPlainDrain(t *testing.T) {
 	t.Parallel()
 	room := startWaitingRoom(t)
@@ -171,13 +171,19 @@ func TestPlainDrain(t *testing.T) {
 	}()
 	<-room.arrived
 	p.signal(t, syscall.SIGTERM)
-	waitFor(t, "the socket goes", func() bool { _, err := os.Lstat(p.socket); return os.IsNotExist(err) })
+	waitFor(t, "it says that it drains", func() bool {
+		status, _, _ := p.ask(t, http.MethodGet, "http://lift/healthz", nil)
+		return status == http.StatusServiceUnavailable
+	})
 	room.release()
 	if got := <-slow; got != "200 OK" {
 		t.Error(got)
 	}
 	if code := p.exited(t); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+	if _, err := os.Lstat(p.socket); !os.IsNotExist(err) {
+		t.Errorf("the socket stays: %v", err)
 	}
 }
 
