@@ -28,6 +28,7 @@ func kinds(t *testing.T) []kind {
 	t.Helper()
 	return []kind{
 		{name: "http", ask: askHTTP},
+		{name: "h2c", upstream: []string{"-protocols", "h2c", "-streams", "4"}, config: []string{"protocol: h2c"}, ask: askHTTP},
 	}
 }
 
