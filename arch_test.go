@@ -76,7 +76,7 @@ func architecture() []room {
 
 		// Programs, packaging and what shows that it works.
 		{folder: "cmd/lift-extension", rooms: all},
-		{folder: "cmd/lift", rooms: all, modules: []string{"github.com/spf13/cobra", sysModule}},
+		{folder: "cmd/lift", rooms: all, modules: []string{"github.com/spf13/cobra", grpcModule, genprotoModule, sysModule}},
 		{folder: "cmd/lift/rpc", modules: []string{grpcModule, protobufModule, genprotoModule, "github.com/bufbuild/protocompile"}},
 		{folder: "cmd/lift/rpctest", modules: []string{grpcModule, protobufModule, genprotoModule}},
 		{folder: "layer"},

@@ -18,15 +18,16 @@ import (
 // callFlags are what `lift call` can be told.
 type callFlags struct {
 	method, data, socket            string
-	headers                         []string
+	headers, protos, imports        []string
 	timeout                         time.Duration
 	idempotent, verbose, json, fail bool
+	list, describe                  bool
 }
 
 func callCommand(s streams, lookup config.Lookup) *cobra.Command {
 	f := &callFlags{}
 	c := &cobra.Command{
-		Use:   "call SERVICE [METHOD] [PATH]",
+		Use:   "call SERVICE [METHOD] [PATH] | SERVICE PACKAGE.SERVICE/METHOD",
 		Short: "Call a service through the sidecar that runs here",
 		Long: `Call a service through the sidecar that runs here, and write the answer's body
 to standard output. With -v, standard error says how it went: each attempt with
@@ -34,14 +35,25 @@ its endpoint, outcome, duration, whether its connection was warm and why that
 endpoint was picked, then the head of the answer. With --json, standard output
 is one JSON object that holds all of it.
 
-Exits with 0 for any answer, 1 without one, 2 for a fault of the command line,
-and with --fail 3 for an answer whose status is 400 or more.
+A gRPC method is called by its name. Each JSON value of the data is a message, and
+so is each line of output; metadata are -H. The service tells of its methods by
+server reflection, else --proto names their .proto files. --list lists them,
+--describe shows one and a request in which every field stands.
+
+Exits with 0 for any answer, 1 without one, 2 for a fault of the command line;
+with 3 for a gRPC status that is not OK, and with --fail for an HTTP status of
+400 or more.
 
 The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 		Example: "  lift call orders /orders/7\n" +
-			"  lift call orders POST /orders -H 'Content-Type: application/json' -d @- < order.json",
+			"  lift call orders POST /orders -H 'Content-Type: application/json' -d @- < order.json\n" +
+			"  lift call orders --list\n" +
+			"  lift call orders orders.v1.Orders/Get -d '{\"id\": \"7\"}'",
 		Args: cobra.RangeArgs(1, 3),
 		RunE: func(c *cobra.Command, args []string) error {
+			if isRPC(args) || f.list || f.describe || len(f.protos) > 0 {
+				return f.rpc(c.Context(), args, s, lookup)
+			}
 			return f.run(c.Context(), args, s, lookup)
 		},
 	}
@@ -55,6 +67,10 @@ The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error how it went")
 	flags.BoolVar(&f.json, "json", false, "write answer, attempts and error as one JSON object")
 	flags.BoolVarP(&f.fail, "fail", "f", false, "exit with 3 for a status of 400 or more")
+	flags.StringArrayVar(&f.protos, "proto", nil, "a .proto file that declares the gRPC method; may be repeated")
+	flags.StringArrayVarP(&f.imports, "import-path", "I", nil, "a folder of .proto files (default the file's own); may be repeated")
+	flags.BoolVar(&f.list, "list", false, "list the gRPC methods")
+	flags.BoolVar(&f.describe, "describe", false, "show the gRPC method and a request for it")
 	return c
 }
 
