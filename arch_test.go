@@ -53,6 +53,9 @@ func architecture() []room {
 		{folder: "registry/dns", rooms: []string{".", "registry"}, modules: []string{"github.com/miekg/dns"}},
 		// Proofs of who calls, one folder a kind; the registries of the same vendor use them.
 		{folder: "auth/sigv4", rooms: []string{"."}, modules: []string{awsModule}},
+		// What turns calls into another protocol's and its answers back, a step of the mesh.
+		{folder: "invoke", rooms: []string{"."}},
+		{folder: "invoke/invoketest", rooms: []string{"invoke", "auth/sigv4"}},
 		{folder: "mesh", rooms: []string{".", "registry", "balancer", "resilience", "transport", "observe"}},
 
 		// The process around it, and Lambda.

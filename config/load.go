@@ -197,6 +197,7 @@ type service struct {
 	values layer
 	tls    *transport.TLS
 	broken error
+	api    target // of AWS, with from: lambda
 }
 
 // config fills the struct. The whole's Broken, if not nil, is what breaks everything.
@@ -215,6 +216,9 @@ func (s *service) config(table []setting[mesh.ServiceConfig], whole *Config) mes
 	}
 	if s.broken == nil {
 		s.sign(&c, whole.process)
+		if s.values["from"].text == "lambda" {
+			s.invoke(&c, whole.process)
+		}
 	}
 	return c
 }

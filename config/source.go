@@ -38,6 +38,9 @@ func (r *reader) source(s *service, at origin, whole bool) {
 	if from.text == "url" {
 		r.urlValues(s)
 	}
+	if from.text == "lambda" {
+		r.lambdaValues(s, whole)
+	}
 	if !whole {
 		return
 	}
@@ -49,6 +52,7 @@ func (r *reader) source(s *service, at origin, whole bool) {
 		{"endpoints", `want a list with from: static, such as endpoints: ["10.0.1.7:8080"]`, from.text == "static"},
 		{"dns.name", "want the name to ask for with from: dns, such as dns: {name: orders.internal, port: 8080}", from.text == "dns"},
 		{"url", "want a URL with from: url, such as url: https://abc.execute-api.eu-west-1.amazonaws.com/prod", from.text == "url"},
+		{"function", "want the function to invoke with from: lambda, such as function: orders:live", from.text == "lambda"},
 		{"dns.port", "want the port of the addresses, such as port: 8080, or type: srv", from.text == "dns" && s.values["dns.type"].text == "a"},
 	} {
 		if _, ok := s.values[key.path]; key.need && !ok {
@@ -91,6 +95,8 @@ func (s *service) registry(whole *Config) registry.Registry {
 			return nil // the service is broken
 		}
 		return t.registry()
+	case s.values["from"].text == "lambda":
+		return s.api.registry()
 	default:
 		return fixed(s.values["endpoints"].items)
 	}

@@ -104,25 +104,30 @@ func (r *reader) urlValues(s *service) {
 	if !ok || err != nil { // which has been told of
 		return
 	}
-	derive := func(path string, v datum) {
-		v.origin = origin{derived: "by url"}
-		s.values[path] = v
-	}
 	if own := s.values["tls"]; own.origin.service && own.text != strconv.FormatBool(t.secure) {
 		r.idleKey(s, "tls", d, "the scheme of url says whether TLS is spoken, and says otherwise", "make it https for TLS, http for none, and leave tls to its other keys")
 	}
-	derive("tls", datum{text: strconv.FormatBool(t.secure)})
-	if _, said := s.values["host"]; !said {
-		derive("host", datum{text: t.host})
-	}
+	s.reach(t, "by url")
 	switch own, said := s.values["path_prefix"]; {
 	case !said && t.prefix != "":
-		derive("path_prefix", datum{text: t.prefix})
+		s.values["path_prefix"] = datum{text: t.prefix, origin: origin{derived: "by url"}}
 	case said && t.prefix != "" && own.text != t.prefix:
 		r.idleKey(s, "path_prefix", d, "url has a path too", "say it in one of the two")
 	}
 	if t.secure && s.values["protocol"].origin.isDefault() {
-		derive("protocol", datum{text: string(transport.Auto)})
+		s.values["protocol"] = datum{text: string(transport.Auto), origin: origin{derived: "by url"}}
+	}
+}
+
+// reach lays under what a service says itself how a URL's target is reached.
+func (s *service) reach(t target, by string) {
+	derive := func(path string, v datum) {
+		v.origin = origin{derived: by}
+		s.values[path] = v
+	}
+	derive("tls", datum{text: strconv.FormatBool(t.secure)})
+	if _, said := s.values["host"]; !said {
+		derive("host", datum{text: t.host})
 	}
 	if s.values["connections.max_age"].origin.isDefault() {
 		derive("connections.max_age", datum{text: formatDuration(urlAge), ns: int64(urlAge)})

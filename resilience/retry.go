@@ -62,13 +62,13 @@ func again(c *lift.Call, a *lift.Attempt) bool {
 }
 
 // backoff is how long to wait before attempt n+1: what the endpoint asked for, not
-// at all if the last one reached nobody, else a random time in [0, Backoff*(2^n - 1)), capped. Source:
+// at all if the last one reached nobody (but for one who had too much to do), else a random time in [0, Backoff*(2^n - 1)), capped. Source:
 // Envoy's router filter, x-envoy-max-retries.
 func (c RetryConfig) backoff(n int, a *lift.Attempt, rand func() uint64) time.Duration {
 	switch {
 	case a.RetryAfter > 0:
 		return a.RetryAfter
-	case a.Reached == lift.NotReached:
+	case a.Reached == lift.NotReached && a.Outcome != lift.Overloaded:
 		return 0
 	}
 	limit := min(c.Backoff*time.Duration(int64(1)<<min(n, 20)-1), c.BackoffMax)

@@ -1,0 +1,148 @@
+package invoke
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/liftmesh/lift"
+)
+
+// event is a request in the payload format 2.0 of API Gateway's HTTP APIs and of
+// function URLs, by AWS's documentation.
+type event struct {
+	Version               string            `json:"version"`
+	RouteKey              string            `json:"routeKey"`
+	RawPath               string            `json:"rawPath"`
+	RawQueryString        string            `json:"rawQueryString"`
+	Cookies               []string          `json:"cookies,omitempty"`
+	Headers               map[string]string `json:"headers"`
+	QueryStringParameters map[string]string `json:"queryStringParameters,omitempty"`
+	RequestContext        requestContext    `json:"requestContext"`
+	Body                  string            `json:"body,omitempty"`
+	IsBase64Encoded       bool              `json:"isBase64Encoded"`
+}
+
+type requestContext struct {
+	AccountID    string      `json:"accountId"`
+	APIID        string      `json:"apiId"`
+	DomainName   string      `json:"domainName"`
+	DomainPrefix string      `json:"domainPrefix"`
+	HTTP         httpContext `json:"http"`
+	RequestID    string      `json:"requestId"`
+	RouteKey     string      `json:"routeKey"`
+	Stage        string      `json:"stage"`
+	Time         string      `json:"time"`
+	TimeEpoch    int64       `json:"timeEpoch"`
+}
+
+type httpContext struct {
+	Method    string `json:"method"`
+	Path      string `json:"path"`
+	Protocol  string `json:"protocol"`
+	SourceIP  string `json:"sourceIp"`
+	UserAgent string `json:"userAgent"`
+}
+
+const defaultRoute = "$default"
+
+// event is the event of c, whose body is content. Path and query are as they were
+// sent, not decoded. Fields of one name are joined by commas; those between two hops
+// stay out; Cookie goes into cookies. Content that is no text, or is encoded, is base64.
+func (cfg *Config) event(c *lift.Call, content []byte) []byte {
+	path, query, _ := strings.Cut(c.Path, "?")
+	if path == "" {
+		path = "/"
+	}
+	method := c.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	now := cfg.Now().Wall.UTC()
+	e := event{
+		Version: "2.0", RouteKey: defaultRoute, RawPath: path, RawQueryString: query,
+		Headers: map[string]string{"host": c.Service}, QueryStringParameters: parameters(query),
+		RequestContext: requestContext{
+			AccountID: "anonymous", APIID: "lift", DomainName: c.Service, DomainPrefix: c.Service,
+			HTTP:      httpContext{Method: method, Path: path, Protocol: "HTTP/1.1", SourceIP: "127.0.0.1", UserAgent: lift.Get(c.Header, "User-Agent")},
+			RequestID: fmt.Sprintf("%016x%016x", cfg.Rand(), cfg.Rand()), RouteKey: defaultRoute, Stage: defaultRoute,
+			Time: now.Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
+		},
+	}
+	for _, f := range c.Header {
+		name := strings.ToLower(f.Name)
+		switch {
+		case between(name) || name == "host":
+		case name == "cookie":
+			for one := range strings.SplitSeq(f.Value, ";") {
+				if one = strings.TrimSpace(one); one != "" {
+					e.Cookies = append(e.Cookies, one)
+				}
+			}
+		default:
+			if old, ok := e.Headers[name]; ok {
+				f.Value = old + "," + f.Value
+			}
+			e.Headers[name] = f.Value
+		}
+	}
+	if c.Body != nil {
+		e.Headers["content-length"] = strconv.Itoa(len(content))
+	}
+	if utf8.Valid(content) && !lift.Has(c.Header, "Content-Encoding") {
+		e.Body = string(content)
+	} else {
+		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(content), true
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false) // it is no page, and counts towards the limit
+	if err := enc.Encode(&e); err != nil {
+		panic(err) // strings, a number and a bool; whoever calls contains it
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
+
+// parameters are the query's, decoded, those of one name joined by commas.
+func parameters(query string) map[string]string {
+	if query == "" {
+		return nil
+	}
+	all := map[string]string{}
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		name, value = unescape(name), unescape(value)
+		switch old, ok := all[name]; {
+		case pair == "":
+		case ok:
+			all[name] = old + "," + value
+		default:
+			all[name] = value
+		}
+	}
+	return all
+}
+
+// unescape decodes what can be decoded, and leaves the rest as it is.
+func unescape(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+// between reports whether a field, in lower case, is between two hops only (RFC
+// 9110, section 7.6.1), or says how the content is framed there.
+func between(name string) bool {
+	switch name {
+	case "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "content-length":
+		return true
+	}
+	return false
+}
