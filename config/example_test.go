@@ -35,3 +35,14 @@ func ExampleFind() {
 	fmt.Println(path, err)
 	// Output: /etc/lift.yaml <nil>
 }
+
+func ExampleConfig_NeedRestart() {
+	parse := func(text string) *config.Config {
+		c, _ := config.Parse("lift.yaml", []byte(text), func(string) (string, bool) { return "", false })
+		return c
+	}
+	before := parse("limits: {calls: 100}\nlog: {level: info}\n")
+	after := parse("limits: {calls: 200}\nlog: {level: debug}\n")
+	fmt.Println(before.NeedRestart(after))
+	// Output: [limits.calls]
+}

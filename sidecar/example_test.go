@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/liftmesh/lift"
 	lifts "github.com/liftmesh/lift/internal/session"
@@ -51,4 +52,12 @@ func ExampleListen() {
 	// Output:
 	// 200 orders/17
 	// <nil>
+}
+
+func ExampleAsk() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, err := sidecar.Ask(ctx, "127.0.0.1:1") // or the path of a socket
+	fmt.Println(err != nil)
+	// Output: true
 }

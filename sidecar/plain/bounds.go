@@ -10,9 +10,9 @@ import (
 
 // Bounds hold [Limits] over all servers that share them. Safe for concurrent use.
 type Bounds struct {
-	gate  *socket.Gate
-	most  int64
-	calls atomic.Int64
+	limits Limits
+	gate   *socket.Gate
+	calls  atomic.Int64
 }
 
 // NewBounds are the bounds of limits. log gets a line when the first connection
@@ -20,7 +20,7 @@ type Bounds struct {
 func NewBounds(limits Limits, log *slog.Logger) *Bounds {
 	limits.fill()
 	var once sync.Once
-	b := &Bounds{most: int64(limits.MaxCalls)}
+	b := &Bounds{limits: limits}
 	b.gate = socket.NewGate(limits.MaxPeers, func(int) {
 		once.Do(func() {
 			if log != nil {
@@ -33,7 +33,7 @@ func NewBounds(limits Limits, log *slog.Logger) *Bounds {
 
 // take begins a call, which give ends, unless there are too many.
 func (b *Bounds) take() bool {
-	if b.calls.Add(1) > b.most {
+	if b.calls.Add(1) > int64(b.limits.MaxCalls) {
 		b.calls.Add(-1)
 		return false
 	}

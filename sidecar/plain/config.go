@@ -79,6 +79,7 @@ func (c *Config) fill() error {
 	if c.Bounds == nil {
 		c.Bounds = NewBounds(c.Limits, c.Log)
 	}
+	c.Limits.MaxPeers, c.Limits.MaxCalls = c.Bounds.limits.MaxPeers, c.Bounds.limits.MaxCalls
 	return nil
 }
 
