@@ -89,6 +89,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n > 0 {
+		// TLS tells an end together with the last bytes, and again when it is asked. What
+		// came is looked at first, as it is without TLS.
+		err = nil
 		switch {
 		case !c.heard && c.secure == nil && isSettings(p[:n]):
 			n, err, c.denied = 0, errSpeaksHTTP2, errSpeaksHTTP2
