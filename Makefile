@@ -12,6 +12,11 @@ BUF                := $(TOOLS)/buf@v1.75.0/buf
 PROTOC_GEN_GO      := $(TOOLS)/protoc-gen-go@v1.36.12/protoc-gen-go
 PROTOC_GEN_GO_GRPC := $(TOOLS)/protoc-gen-go-grpc@v1.6.2/protoc-gen-go-grpc
 
+# The real Consul of the tests, from a module of its own: its licence (BUSL) keeps
+# it out of ours. One on the PATH will do as well.
+CONSUL_BUILT := $(TOOLS)/consul@v1.21.0/consul
+CONSUL       := $(if $(shell command -v consul),,$(CONSUL_BUILT))
+
 PROTO_TOOLS := $(BUF) $(PROTOC_GEN_GO) $(PROTOC_GEN_GO_GRPC)
 BUF_ENV     := PATH="$(dir $(PROTOC_GEN_GO)):$(dir $(PROTOC_GEN_GO_GRPC)):$$PATH"
 BASELINE    := lift/v1/baseline.binpb
@@ -24,7 +29,7 @@ help: ## say what there is
 demo: ## a function on a local Lambda keeps answering while all around it breaks (ARGS=--keep to play on)
 	$(GO) run ./demo $(ARGS)
 
-test: ## all tests, with the race detector and real processes
+test: $(CONSUL) ## all tests, with the race detector and real processes
 	CGO_ENABLED=1 $(GO) test -race -tags e2e -timeout 15m ./...
 
 build: ## the programs, into bin/
@@ -72,7 +77,7 @@ generated: $(PROTO_TOOLS) ## is the generated code what proto/ says?
 vet-darwin: ## does it build on macOS?
 	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
 
-tools: $(GOLANGCI_LINT) $(PROTO_TOOLS) ## build the pinned tools now
+tools: $(GOLANGCI_LINT) $(PROTO_TOOLS) $(CONSUL) ## build the pinned tools now
 
 ci: ## what .ci/run does
 	.ci/run
@@ -88,3 +93,7 @@ $(PROTOC_GEN_GO):
 	$(call install,$@,google.golang.org/protobuf/cmd/protoc-gen-go)
 $(PROTOC_GEN_GO_GRPC):
 	$(call install,$@,google.golang.org/grpc/cmd/protoc-gen-go-grpc)
+# Takes minutes, once. The tests build it as well, if it is not there.
+$(CONSUL_BUILT):
+	mkdir -p "$(dir $@)"
+	cd e2e/consul && GOFLAGS= GOWORK=off CGO_ENABLED=0 $(GO) build -trimpath -o "$@.made" github.com/hashicorp/consul && mv "$@.made" "$@"
