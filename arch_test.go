@@ -74,8 +74,12 @@ func architecture() []room {
 		{folder: "internal/wire", rooms: []string{".", "registry", "proto"}, modules: []string{grpcModule, protobufModule}},
 		{folder: "internal/rpc", rooms: []string{"."}, modules: []string{grpcModule, protobufModule}},
 		{folder: "internal/session", rooms: []string{".", "registry", "proto", "internal/wire"}, modules: []string{grpcModule}},
+		{folder: "internal/pipenet"},
 		{folder: "internal/shift", rooms: []string{"."}},
 		{folder: "internal/certtest"}, // certificates for tests
+
+		// For applications' own tests: the engine over services that are made up.
+		{folder: "lifttest", rooms: []string{".", "registry", "mesh", "transport", "sdk", "internal/pipenet"}, modules: []string{grpcModule}},
 
 		// Programs, packaging and what shows that it works.
 		{folder: "cmd/lift-extension", rooms: all},

@@ -52,7 +52,7 @@ func upheavals(t *testing.T, protocol transport.Protocol) {
 		back      func(a *instance)
 		postsLost int // the most POSTs that may be lost
 	}{
-		{"killed", func(a *instance) { a.kill() }, func(a *instance) { a.set(func(i *instance) { i.down = false }) }, 0},
+		{"killed", func(a *instance) { a.Kill() }, func(a *instance) { a.Revive() }, 0},
 		{"hung", func(a *instance) { a.set(func(i *instance) { i.hung = make(chan struct{}) }) },
 			func(a *instance) { a.set(func(i *instance) { close(i.hung); i.hung = nil }) }, 3},
 		{"answers 503", func(a *instance) { a.set(func(i *instance) { i.status = 503 }) }, func(a *instance) { a.set(func(i *instance) { i.status = 200 }) }, 3},
@@ -97,7 +97,7 @@ func TestAllDownFailsFastAndUnreached(t *testing.T) {
 		n := all()
 		m := start(t, n, registrytest.NewFake(n.endpoints()...), nil)
 		for _, i := range n.instances {
-			i.kill()
+			i.Kill()
 		}
 		first := send(m, post())
 		if !errors.Is(first.err, lift.Unavailable) || len(first.call.Attempts) != 3 {
@@ -115,7 +115,7 @@ func TestAllDownFailsFastAndUnreached(t *testing.T) {
 			t.Fatalf("after %v: %v", r.took, r.err)
 		}
 		for _, i := range n.instances {
-			i.set(func(i *instance) { i.down = false })
+			i.Revive()
 		}
 		time.Sleep(2 * time.Second)
 		if r := send(m, post()); r.err != nil {
@@ -269,7 +269,7 @@ func TestMembership(t *testing.T) {
 			t.Fatalf("a registry that fails took the last set along: %v", r.err)
 		}
 		// A flap must not make a broken endpoint look well.
-		n.instances["a:1"].kill()
+		n.instances["a:1"].Kill()
 		send(m, get())
 		registry.Set(lift.Endpoint{Addr: "b:1"})
 		synctest.Wait()
@@ -283,7 +283,7 @@ func TestMembership(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		registry.Set(lift.Endpoint{Addr: "c:1"})
 		synctest.Wait()
-		n.instances["a:1"].set(func(i *instance) { i.down = false })
+		n.instances["a:1"].Revive()
 		registry.Set(lift.Endpoint{ID: "i-1", Addr: "a:1"})
 		synctest.Wait()
 		if r := send(m, get()); r.err != nil {
@@ -339,7 +339,7 @@ func TestChangesAreLoggedOnce(t *testing.T) {
 			o.Log = slog.New(slog.NewTextHandler(&locked{&mu, &log}, nil))
 		})
 		synctest.Wait()
-		n.instances["b:1"].kill()
+		n.instances["b:1"].Kill()
 		for range 50 {
 			send(m, get())
 		}

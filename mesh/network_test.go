@@ -7,11 +7,11 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/internal/pipenet"
 	"github.com/liftmesh/lift/mesh"
 	"github.com/liftmesh/lift/registry/registrytest"
 	"github.com/liftmesh/lift/resilience"
@@ -25,23 +25,29 @@ type network struct {
 }
 
 type instance struct {
+	*pipenet.Host
 	mu     sync.Mutex
 	addr   string
-	down   bool
 	hung   chan struct{} // not nil: requests wait for it
 	status int
 	grpc   map[string]string // not nil: answers in gRPC, with these trailers
 	calls  int
-	conns  []net.Conn
-	gone   chan struct{} // closed when it is killed
 }
 
 func newNetwork(addrs ...string) *network {
 	n := &network{instances: map[string]*instance{}}
 	for _, a := range addrs {
-		n.instances[a] = &instance{addr: a, status: 200, gone: make(chan struct{})}
+		n.add(a)
 	}
 	return n
+}
+
+func (n *network) add(addr string) {
+	i := &instance{addr: addr, status: 200}
+	i.Host = pipenet.NewHost(i)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.instances[addr] = i
 }
 
 func (n *network) endpoints() (all []lift.Endpoint) {
@@ -57,41 +63,10 @@ func (n *network) dial(_ context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	i := n.instances[addr]
 	n.mu.Unlock()
-	if i == nil || i.isDown() {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	if i == nil {
+		return nil, pipenet.Refused()
 	}
-	client, server := net.Pipe()
-	i.mu.Lock()
-	i.conns = append(i.conns, server)
-	i.mu.Unlock()
-	go func() {
-		l := &oneConn{conn: server, closed: make(chan struct{})}
-		var both http.Protocols
-		both.SetHTTP1(true)
-		both.SetUnencryptedHTTP2(true)
-		_ = (&http.Server{Handler: i, ReadHeaderTimeout: time.Hour, ConnState: l.watch, Protocols: &both}).Serve(l)
-	}()
-	return client, nil
-}
-
-func (i *instance) isDown() bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.down
-}
-
-// kill ends the instance and resets its connections.
-func (i *instance) kill() {
-	i.mu.Lock()
-	i.down = true
-	close(i.gone)
-	i.gone = make(chan struct{})
-	conns := i.conns
-	i.conns = nil
-	i.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-	}
+	return i.Dial()
 }
 
 func (i *instance) set(change func(*instance)) {
@@ -109,14 +84,14 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, status, gone, grpc := i.hung, i.status, i.gone, i.grpc
+	hung, status, grpc := i.hung, i.status, i.grpc
 	i.mu.Unlock()
 	if hung != nil {
 		select {
 		case <-hung:
 		case <-r.Context().Done():
 			return
-		case <-gone:
+		case <-i.Gone():
 			return
 		}
 	}
@@ -131,38 +106,6 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, i.addr)
 }
 
-// oneConn is a listener of one connection; it is closed with it.
-type oneConn struct {
-	mu     sync.Mutex
-	conn   net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *oneConn) Accept() (net.Conn, error) {
-	l.mu.Lock()
-	c := l.conn
-	l.conn = nil
-	l.mu.Unlock()
-	if c != nil {
-		return c, nil
-	}
-	<-l.closed
-	return nil, net.ErrClosed
-}
-
-func (l *oneConn) watch(_ net.Conn, s http.ConnState) {
-	if s == http.StateClosed || s == http.StateHijacked {
-		_ = l.Close()
-	}
-}
-
-func (l *oneConn) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-func (l *oneConn) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
 // start builds a mesh over the fake network, closed at the test's end.
 func start(t *testing.T, n *network, registry *registrytest.Fake, change func(*mesh.Options)) *mesh.Mesh {
 	t.Helper()
@@ -176,7 +119,7 @@ func start(t *testing.T, n *network, registry *registrytest.Fake, change func(*m
 	t.Cleanup(func() {
 		m.Close()
 		for _, i := range n.instances {
-			i.kill()
+			i.Kill()
 		}
 	})
 	return m

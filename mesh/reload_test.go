@@ -18,13 +18,6 @@ import (
 	"github.com/liftmesh/lift/transport"
 )
 
-// dials is how many connections were opened to an instance.
-func (i *instance) dials() int {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return len(i.conns)
-}
-
 func reload(t *testing.T, m *mesh.Mesh, services ...mesh.ServiceConfig) mesh.Changes {
 	t.Helper()
 	ch, err := m.Reload(services)
@@ -119,15 +112,15 @@ func TestReloadLeavesAlone(t *testing.T) {
 			t.Errorf("it was not changed: %+v", ch)
 		}
 		ok()
-		if a.dials() != 1 {
-			t.Errorf("%d connections, want the one that there was", a.dials())
+		if a.Dials() != 1 {
+			t.Errorf("%d connections, want the one that there was", a.Dials())
 		}
 
 		again.Marks.All, again.Marks.Transport, again.Transport = "3", "2", transport.Config{MaxConnections: 1}
 		reload(t, m, again)
 		ok()
-		if a.dials() != 2 {
-			t.Errorf("%d connections, want a new one", a.dials())
+		if a.Dials() != 2 {
+			t.Errorf("%d connections, want a new one", a.Dials())
 		}
 	})
 }
@@ -136,7 +129,7 @@ func TestReloadLeavesAlone(t *testing.T) {
 func TestReloadKeepsVerdicts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := all()
-		n.instances["a:1"].kill()
+		n.instances["a:1"].Kill()
 		m := start(t, n, registrytest.NewFake(n.endpoints()...), func(o *mesh.Options) {
 			o.Services[0].Breaker = resilience.BreakerConfig{OpenFor: time.Hour, OpenForMax: time.Hour}
 		})
@@ -155,7 +148,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 			t.Fatalf("open: %v", got)
 		}
 		// Another source with one endpoint more, and everything else anew.
-		n.instances["d:1"] = &instance{addr: "d:1", status: 200, gone: make(chan struct{})}
+		n.add("d:1")
 		reload(t, m, mesh.ServiceConfig{
 			Name: "orders", Registry: registrytest.NewFake(append(n.endpoints(), lift.Endpoint{Addr: "d:1"})...), Balancer: balancer.RoundRobin,
 			Breaker: resilience.BreakerConfig{Window: time.Minute, OpenFor: time.Second}, Timeout: time.Minute,
@@ -202,12 +195,8 @@ func TestReloadUnderARunningCall(t *testing.T) {
 			t.Errorf("the running call: %v, %d attempts", r.err, len(r.call.Attempts))
 		}
 		synctest.Wait()
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		for _, c := range a.conns {
-			if _, err := c.Write([]byte{0}); err == nil {
-				t.Error("a connection of the service that was removed stays open")
-			}
+		if n := a.Open(); n > 0 {
+			t.Errorf("%d connections of the service that was removed stay open", n)
 		}
 	})
 }

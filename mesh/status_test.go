@@ -41,7 +41,7 @@ func TestServicesTellWhoServesAndWhoIsOut(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(time.Minute)
 		hung := make(chan struct{})
-		n.instances["a:1"].kill()
+		n.instances["a:1"].Kill()
 		for n.instances["b:1"].seen() < 20 {
 			send(m, get()) // some find that a refuses
 		}

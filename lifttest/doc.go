@@ -1,0 +1,9 @@
+// Package lifttest is Lift for your own tests: the engine itself, in process, over
+// services that a test makes up and breaks. There is no socket and no sidecar, so
+// it works in bubbles of testing/synctest, where time costs nothing.
+//
+//	m := lifttest.New(t)
+//	orders := m.Service("orders", handler, lifttest.Endpoints(3))
+//	orders.Endpoint(0).Break(lifttest.Hang())
+//	client := m.Client()
+package lifttest

@@ -1,0 +1,179 @@
+package lifttest
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/liftmesh/lift/internal/pipenet"
+)
+
+// Endpoint is one instance of a service that a test has made up. Safe for
+// concurrent use.
+type Endpoint struct {
+	service *Service
+	addr    string
+	host    *pipenet.Host
+	gone    bool // from the registry; guarded by service.mu
+
+	mu    sync.Mutex
+	fault *Fault
+	heal  chan struct{} // closed when the fault has passed
+	seen  []*Request
+}
+
+// Request is what an endpoint has seen of one request.
+type Request struct {
+	Method string
+	// Path and query.
+	Path   string
+	Header http.Header
+	// Body is what the handler has read of it, its first 64 KiB at most.
+	Body []byte
+	// Fault is the name of the fault that it met, "" for none.
+	Fault string
+}
+
+// bodyLimit is how much of a request's body is kept to be looked at.
+const bodyLimit = 64 << 10
+
+// Addr is the endpoint's address, as records and errors name it.
+func (e *Endpoint) Addr() string { return e.addr }
+
+// Break has the endpoint suffer from f from now on, in place of what it suffered
+// from.
+func (e *Endpoint) Break(f Fault) {
+	e.Heal()
+	e.mu.Lock()
+	e.fault, e.heal = &f, make(chan struct{})
+	e.mu.Unlock()
+	if f.refuse {
+		e.host.HangUp()
+	}
+}
+
+// Heal ends what the endpoint suffers from. Requests that hang are answered now.
+func (e *Endpoint) Heal() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.healLocked()
+}
+
+func (e *Endpoint) healLocked() {
+	if e.fault != nil {
+		e.fault = nil
+		close(e.heal)
+	}
+}
+
+// HangUp breaks the endpoint's connections, as servers do with those that idle; it
+// takes new ones.
+func (e *Endpoint) HangUp() { e.host.HangUp() }
+
+// Requests returns what the endpoint has seen so far, in order.
+func (e *Endpoint) Requests() []Request {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	all := make([]Request, 0, len(e.seen))
+	for _, r := range e.seen {
+		one := *r
+		one.Header, one.Body = r.Header.Clone(), slices.Clone(r.Body)
+		all = append(all, one)
+	}
+	return all
+}
+
+// Calls is how many requests the endpoint has seen so far.
+func (e *Endpoint) Calls() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.seen)
+}
+
+// suffer returns the fault of the next request, or connection, and what is closed
+// when it passes.
+func (e *Endpoint) suffer(connecting bool) (f Fault, healed <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f = Fault{cut: -1}
+	if e.fault == nil || e.fault.refuse != connecting {
+		return f, nil
+	}
+	f, healed = *e.fault, e.heal
+	if e.fault.times > 0 {
+		if e.fault.times--; e.fault.times == 0 {
+			e.healLocked()
+			healed = nil // it passes for who comes later
+		}
+	}
+	return f, healed
+}
+
+func (e *Endpoint) dial(context.Context) (net.Conn, error) {
+	if f, _ := e.suffer(true); f.refuse {
+		return nil, pipenet.Refused()
+	}
+	return e.host.Dial()
+}
+
+// ServeHTTP implements http.Handler, for the endpoint's own server.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, healed := e.suffer(false)
+	rec := &Request{Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Fault: f.name}
+	e.mu.Lock()
+	e.seen = append(e.seen, rec)
+	e.mu.Unlock()
+	r.Body = &kept{ReadCloser: r.Body, e: e, rec: rec}
+	if f.hang {
+		e.wait(r, healed, nil)
+	}
+	if f.slow > 0 {
+		late := time.NewTimer(f.slow)
+		e.wait(r, healed, late.C)
+		late.Stop()
+	}
+	switch {
+	case f.cut == 0:
+		panic(http.ErrAbortHandler) // breaks the connection, or the stream of HTTP/2
+	case f.cut > 0:
+		e.service.handler.ServeHTTP(&cutter{w, f.cut}, r)
+		panic(http.ErrAbortHandler) // a shorter answer breaks off at its end
+	case f.status != 0:
+		w.WriteHeader(f.status)
+	default:
+		e.service.handler.ServeHTTP(w, r)
+	}
+}
+
+// wait waits until the fault has passed, or time is up. It does not return if the
+// caller gives up or the endpoint is killed.
+func (e *Endpoint) wait(r *http.Request, healed <-chan struct{}, up <-chan time.Time) {
+	select {
+	case <-healed:
+	case <-up:
+	case <-r.Context().Done():
+		panic(http.ErrAbortHandler)
+	case <-e.host.Gone():
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// kept keeps what is read of a request's body.
+type kept struct {
+	io.ReadCloser
+	e   *Endpoint
+	rec *Request
+}
+
+// Read implements io.Reader.
+func (k *kept) Read(p []byte) (int, error) {
+	n, err := k.ReadCloser.Read(p)
+	k.e.mu.Lock()
+	defer k.e.mu.Unlock()
+	k.rec.Body = append(k.rec.Body, p[:min(n, bodyLimit-len(k.rec.Body))]...)
+	return n, err
+}

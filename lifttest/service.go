@@ -1,0 +1,87 @@
+package lifttest
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/internal/pipenet"
+	"github.com/liftmesh/lift/registry/registrytest"
+)
+
+// Service is a service that a test has made up. Safe for concurrent use.
+type Service struct {
+	mesh     *Mesh
+	name     string
+	handler  http.Handler
+	registry *registrytest.Fake
+
+	mu        sync.Mutex
+	endpoints []*Endpoint // all that there ever were
+}
+
+// Endpoint returns the i-th endpoint, in the order of their coming, 0 first; also
+// one that has left.
+func (s *Service) Endpoint(i int) *Endpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i < 0 || i >= len(s.endpoints) {
+		s.mesh.t.Fatalf("the service %q has %d endpoints, there is no %d", s.name, len(s.endpoints), i)
+	}
+	return s.endpoints[i]
+}
+
+// Endpoints returns the endpoints that serve, in the order of their coming.
+func (s *Service) Endpoints() []*Endpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var serving []*Endpoint
+	for _, e := range s.endpoints {
+		if !e.gone {
+			serving = append(serving, e)
+		}
+	}
+	return serving
+}
+
+// Add has one more endpoint serve.
+func (s *Service) Add() *Endpoint {
+	e := s.grow()
+	s.tell()
+	return e
+}
+
+// Remove has the registry no longer name e. What runs there goes on.
+func (s *Service) Remove(e *Endpoint) {
+	s.mu.Lock()
+	e.gone = true
+	s.mu.Unlock()
+	s.tell()
+}
+
+// RegistryFails has the registry fail with err until the next Add or Remove.
+func (s *Service) RegistryFails(err error) { s.registry.Fail(err) }
+
+func (s *Service) grow() *Endpoint {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := &Endpoint{service: s, addr: fmt.Sprintf("%s-%d:80", s.name, len(s.endpoints))}
+	e.host = pipenet.NewHost(e)
+	s.endpoints = append(s.endpoints, e)
+	s.mesh.mu.Lock()
+	defer s.mesh.mu.Unlock()
+	if old := s.mesh.hosts[e.addr]; old != nil {
+		old.host.Kill() // of a service of this name that is replaced
+	}
+	s.mesh.hosts[e.addr] = e
+	return e
+}
+
+func (s *Service) tell() {
+	set := []lift.Endpoint{}
+	for _, e := range s.Endpoints() {
+		set = append(set, lift.Endpoint{Addr: e.addr})
+	}
+	s.registry.Set(set...)
+}
