@@ -334,6 +334,30 @@ func TestRetireLeavesNoTrace(t *testing.T) {
 	}
 }
 
+// Another strategy takes over at once, the set as it is.
+func TestUse(t *testing.T) {
+	b, nodes := build(balancer.LeastRequest, nil, three(1, 1, 1)...)
+	nodes[1].Suspend(time.Now().Add(time.Hour), "test")
+	b.Use(balancer.RoundRobin)
+	if got := b.Current().Nodes(); len(got) != 3 {
+		t.Fatalf("%d nodes", len(got))
+	}
+	last := pick(t, b, get())
+	for range 6 {
+		c := get()
+		n := pick(t, b, c)
+		if n == last || n == nodes[1] || c.Current().Why != "next in turn" {
+			t.Errorf("picked %s after %s: %s", n.Endpoint().Addr, last.Endpoint().Addr, c.Current().Why)
+		}
+		last = n
+	}
+	empty := balancer.New(balancer.Options{})
+	empty.Use(balancer.RoundRobin)
+	if _, reason := empty.Pick(get()); reason.Code != lift.NoSet {
+		t.Errorf("without a set: %v", reason)
+	}
+}
+
 func ExampleBalancer_Pick() {
 	b := balancer.New(balancer.Options{Strategy: balancer.RoundRobin})
 	instance := lift.CallerFunc(func(*lift.Call) (*lift.Response, error) {
