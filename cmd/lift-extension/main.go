@@ -31,9 +31,7 @@ func run() int {
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) //nolint:forbidigo // as above
 	p := build(cfg, log)
 	p.level = level
-	for _, w := range cfg.Warnings {
-		log.Warn("the configuration is sound, but", "warning", w)
-	}
+	p.warn(cfg)
 	if inside {
 		return p.lambda(context.Background(), env, problems)
 	}

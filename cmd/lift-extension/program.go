@@ -62,6 +62,13 @@ func build(cfg *config.Config, log *slog.Logger) *program {
 	return p
 }
 
+// warn tells of what in a sound configuration is likely a mistake.
+func (p *program) warn(cfg *config.Config) {
+	for _, w := range cfg.Warnings {
+		p.log.Warn("the configuration is sound, but", "warning", w)
+	}
+}
+
 // called logs one line a call at the level debug: what was decided and why.
 func (p *program) called(c *lift.Call, resp *lift.Response, err error) {
 	if !p.log.Enabled(context.Background(), slog.LevelDebug) {

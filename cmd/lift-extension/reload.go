@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // reloads counts what became of them.
 type reloads struct{ applied, refused int }
 
@@ -13,6 +15,7 @@ func (s *stay) reload(why string) {
 		return
 	}
 	next.Attach(s.now, s.log)
+	next.Attach(s.now, s.log)
 	move, err := s.prepare(next)
 	if err != nil {
 		s.refuse(why, err)
@@ -23,6 +26,9 @@ func (s *stay) reload(why string) {
 		move.undo()
 		s.refuse(why, err)
 		return
+	}
+	if !slices.Equal(s.holds.Warnings, next.Warnings) {
+		s.warn(next)
 	}
 	s.holds = next
 	s.level.Set(next.Log.Level)
