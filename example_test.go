@@ -83,3 +83,14 @@ func ExampleCodeOf() {
 	fmt.Println(lift.CodeOf(err), errors.Is(err, lift.NoEndpoints))
 	// Output: no_endpoints true
 }
+
+func ExampleIsGRPC() {
+	for _, t := range []string{"application/grpc", "application/grpc+json", "application/grpc-web", "application/json"} {
+		fmt.Println(t, lift.IsGRPC([]lift.Field{{Name: "content-type", Value: t}}))
+	}
+	// Output:
+	// application/grpc true
+	// application/grpc+json true
+	// application/grpc-web false
+	// application/json false
+}

@@ -66,3 +66,26 @@ func ExampleWhole() {
 	fmt.Println(err)
 	// Output: lift: orders: too_large: the request's body has 5 bytes, and 4 are what this service takes
 }
+
+func ExampleReadGRPC() {
+	c := &lift.Call{Method: "POST", Header: []lift.Field{{Name: "Content-Type", Value: "application/grpc"}}}
+	a := c.Attempt()
+	a.Status, a.Began = 200, lift.Now()
+	body := lift.BytesBody(nil)
+	body.SetTrailer([]lift.Field{{Name: "grpc-status", Value: "14"}, {Name: "grpc-retry-pushback-ms", Value: "250"}})
+	resilience.ReadGRPC(c, a, &lift.Response{Status: 200, Body: body}, true)
+	fmt.Println(a.GRPC, a.RetryAfter, resilience.Classify(c, a, lift.Now(), nil))
+	// Output: 14 250ms failed
+}
+
+func ExampleIdempotent() {
+	reads := lift.Stack(lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		fmt.Println(c.Method, c.IsIdempotent())
+		return &lift.Response{Status: 200}, nil
+	}), resilience.Idempotent)
+	_, _ = reads.Call(&lift.Call{Method: "POST"})
+	_, _ = reads.Call(&lift.Call{Method: "POST", Idempotent: lift.NotIdempotent})
+	// Output:
+	// POST true
+	// POST false
+}

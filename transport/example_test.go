@@ -47,3 +47,39 @@ func ExampleNewPool_dial() {
 	fmt.Println(lift.CodeOf(err))
 	// Output: unavailable
 }
+
+func ExampleMux() {
+	var h2c http.Protocols
+	h2c.SetUnencryptedHTTP2(true)
+	orders := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto)
+	}))
+	orders.Config.Protocols = &h2c
+	orders.Start()
+	defer orders.Close()
+
+	way := transport.NewMux(orders.Listener.Addr().String(), transport.Options{})
+	defer way.Close()
+	call := &lift.Call{Service: "orders", Deadline: time.Now().Add(time.Second)}
+	defer call.End()
+	response, err := way.Call(call)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	content, err := response.Body.ReadAll(1 << 20)
+	fmt.Println(string(content), err, way.Stats())
+	// Output: HTTP/2.0 <nil> {1 1 0}
+}
+
+func ExampleNew() {
+	for _, protocol := range []transport.Protocol{transport.HTTP, transport.H2C, transport.GRPC} {
+		way := transport.New("10.0.1.7:8080", transport.Options{Config: transport.Config{Protocol: protocol}})
+		fmt.Printf("%s: %T\n", protocol, way)
+		way.Close()
+	}
+	// Output:
+	// http: *transport.Pool
+	// h2c: *transport.Mux
+	// grpc: *transport.Mux
+}

@@ -221,10 +221,17 @@ func TestMuxWaiting(t *testing.T) {
 		next := b.background(b.call("POST", nil))
 		synctest.Wait()
 		b.up.answers(nil)
+		// After a word on the stream http2 takes it that the peer lives, and asks for none
+		// when it resets it: nothing that comes says that the place is free.
+		b.up.all()[0].head(1, false, ":status", "200")
+		synctest.Wait()
 		first.Cancel(nil)
 		<-holding
 		if o := <-next; o.err != nil || o.took > 10*time.Millisecond {
 			t.Errorf("the next: %+v", o)
+		}
+		if n := len(b.up.all()); n != 1 {
+			t.Errorf("%d connections", n)
 		}
 	})
 }

@@ -53,6 +53,9 @@ func (m *Mux) Call(c *lift.Call) (*lift.Response, error) {
 
 func (x *muxExchange) call(c *lift.Call, a *lift.Attempt) (*lift.Response, *failure) {
 	m := x.pool
+	if c.Upgrade != "" {
+		return nil, &failure{code: lift.InvalidCall, err: errors.New("HTTP/2 has no upgrades; set protocol: http, or auto with TLS, for this service")}
+	}
 	if err := x.prepare(c, m.addr, m.cfg.PathPrefix, m.sign != nil); err != nil {
 		return nil, &failure{code: lift.InvalidCall, err: err}
 	}
@@ -128,7 +131,7 @@ func (x *muxExchange) send() *failure {
 		if !f.unsent {
 			x.reached = max(x.reached, lift.MayHaveActed)
 		}
-		x.conn.waitedInVain(x.sent)
+		x.conn.waitedInVain(x.sent, x.now())
 		x.pool.release(x.conn, false)
 		x.conn = nil
 		return f

@@ -27,10 +27,11 @@ type muxConn struct {
 	settled chan struct{} // holds one: what had come has been taken in
 
 	// Guarded by pool.mu.
-	calls   int  // places taken
-	serial  int  // it was the pool's so manieth
-	leaving bool // takes no new calls
-	probing bool // a ping is out: no new calls until it is answered
+	calls   int          // places taken
+	freed   lift.Instant // when one was given back last that http2 may not have known of
+	serial  int          // it was the pool's so manieth
+	leaving bool         // takes no new calls
+	probing bool         // a ping is out: no new calls until it is answered
 
 	mu      sync.Mutex
 	isOver  bool
@@ -66,9 +67,12 @@ func (c *muxConn) proved(sent lift.Instant) {
 	}
 }
 
-// waitedInVain notes that what was sent then has not been answered in time: with
-// no proof since, the connection is not trusted.
-func (c *muxConn) waitedInVain(sent lift.Instant) {
+// waitedInVain notes that what was sent then was given up without an answer: with no
+// proof since, and if that was not at once, the connection is not trusted.
+func (c *muxConn) waitedInVain(sent, now lift.Instant) {
+	if age(now, sent) < grace {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !later(c.last, sent) {

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/internal/certtest"
 	"github.com/liftmesh/lift/transport"
 )
 
@@ -31,74 +33,87 @@ func TestMuxIdleConnection(t *testing.T) {
 			c.goDeaf()
 		},
 	}
-	type want struct {
-		code     lift.Code // "" is success
-		requests int
-		cost     time.Duration
-		reached  lift.Reached
-	}
-	fine := want{requests: 1, reached: lift.Answered}
-	unreached := want{code: lift.Unavailable}
-	pays := func(fate, method string, age time.Duration) want {
+	fine := muxPays{requests: 1, reached: lift.Answered}
+	unreached := muxPays{code: lift.Unavailable}
+	pays := func(fate, method string, age time.Duration) muxPays {
 		switch {
 		case age == trusted && fate == "rst":
 			if method == "GET" {
-				return want{requests: 2, reached: lift.Answered}
+				return muxPays{requests: 2, reached: lift.Answered}
 			}
-			return want{code: lift.Unavailable, requests: 1, reached: lift.MayHaveActed}
+			return muxPays{code: lift.Unavailable, requests: 1, reached: lift.MayHaveActed}
 		case age == trusted && (fate == "silent" || fate == "refusing and silent"):
-			return want{code: lift.AttemptTimeout, cost: time.Second, reached: lift.MayHaveActed}
+			return muxPays{code: lift.AttemptTimeout, cost: time.Second, reached: lift.MayHaveActed}
 		case age == doubtful && fate == "refusing and silent":
-			return want{code: lift.Unavailable, cost: 100 * time.Millisecond}
+			return muxPays{code: lift.Unavailable, cost: 100 * time.Millisecond}
 		case age == expired && (fate == "refusing" || fate == "refusing and silent"):
 			return unreached
 		default:
 			return fine
 		}
 	}
-	for face, pass := range faces {
-		for fate, befall := range fates {
-			for name, age := range map[string]time.Duration{"trusted": trusted, "doubtful": doubtful, "expired": expired} {
-				for _, method := range []string{"GET", "POST"} {
-					t.Run(face+"/"+name+"/"+fate+"/"+method, func(t *testing.T) {
-						synctest.Test(t, func(t *testing.T) {
-							b := newH2Bench(t, transport.Config{})
-							b.mustCall(t, "GET")
-							befall(b.up, b.up.all()[0])
-							pass(b.clock, age)
-							synctest.Wait()
-							before, began := b.up.seen(), time.Now()
-							c := b.call(method, lift.BytesBody([]byte("body")))
-							a := c.Current()
-							resp, err := b.Call(c)
-							want := pays(fate, method, age)
-							if cost := time.Since(began); cost != want.cost {
-								t.Errorf("cost %s, want %s", cost, want.cost)
-							}
-							if want.code != "" {
-								wantError(t, err, want.code)
-							} else {
-								if err != nil {
-									t.Fatal(err)
+	ca := certtest.New(t, "ca")
+	for _, secure := range []bool{false, true} {
+		for face, pass := range faces {
+			for fate, befall := range fates {
+				for name, age := range map[string]time.Duration{"trusted": trusted, "doubtful": doubtful, "expired": expired} {
+					for _, method := range []string{"GET", "POST"} {
+						t.Run(fmt.Sprintf("%s/TLS %v/%s/%s/%s", face, secure, name, fate, method), func(t *testing.T) {
+							synctest.Test(t, func(t *testing.T) {
+								b := newH2BenchTLS(t, ca, secure)
+								b.mustCall(t, "GET")
+								befall(b.up, b.up.all()[0])
+								pass(b.clock, age)
+								b.afterIdling(t, method, pays(fate, method, age))
+								if s := b.Stats(); s.Open > 1 && fate != "silent" {
+									t.Errorf("after the call: %+v", s)
 								}
-								wantHello(t, resp)
-							}
-							if a.Reached != want.reached || (a.Err == nil) != (want.code == "") {
-								t.Errorf("attempt says %v, %v; want %v", a.Reached, a.Err, want.reached)
-							}
-							c.End()
-							synctest.Wait()
-							if got := b.up.seen() - before; got != want.requests {
-								t.Errorf("the endpoint saw %d requests, want %d", got, want.requests)
-							}
-							if s := b.Stats(); s.InUse != 0 || s.Open > 1 && fate != "silent" {
-								t.Errorf("after the call: %+v", s)
-							}
+							})
 						})
-					})
+					}
 				}
 			}
 		}
+	}
+}
+
+// muxPays is what a call comes to.
+type muxPays struct {
+	code     lift.Code // "" is success
+	requests int       // that the endpoint sees
+	cost     time.Duration
+	reached  lift.Reached
+}
+
+// afterIdling makes a call and holds it to what it may come to.
+func (b *h2bench) afterIdling(t *testing.T, method string, want muxPays) {
+	t.Helper()
+	synctest.Wait()
+	before, began := b.up.seen(), time.Now()
+	c := b.call(method, lift.BytesBody([]byte("body")))
+	a := c.Current()
+	resp, err := b.Call(c)
+	if cost := time.Since(began); cost != want.cost {
+		t.Errorf("cost %s, want %s", cost, want.cost)
+	}
+	if want.code != "" {
+		wantError(t, err, want.code)
+	} else {
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantHello(t, resp)
+	}
+	if a.Reached != want.reached || (a.Err == nil) != (want.code == "") {
+		t.Errorf("attempt says %v, %v; want %v", a.Reached, a.Err, want.reached)
+	}
+	c.End()
+	synctest.Wait()
+	if got := b.up.seen() - before; got != want.requests {
+		t.Errorf("the endpoint saw %d requests, want %d", got, want.requests)
+	}
+	if s := b.Stats(); s.InUse != 0 {
+		t.Errorf("after the call: %+v", s)
 	}
 }
 

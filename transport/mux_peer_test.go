@@ -18,6 +18,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/internal/certtest"
 	"github.com/liftmesh/lift/transport"
 )
 
@@ -57,6 +58,9 @@ type h2conn struct {
 	bodies  map[uint32]*bytes.Buffer
 	resets  map[uint32]http2.ErrCode
 	pings   int
+	opened  int64  // by what the caller's side opened the connection's window again
+	window  uint32 // of each stream, the caller's side says
+	asleep  chan struct{}
 }
 
 func (u *h2upstream) dial(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -134,14 +138,20 @@ func (c *h2conn) serve() {
 			return
 		}
 		c.state.Lock()
-		deaf := c.deaf
+		deaf, asleep := c.deaf, c.asleep
 		c.state.Unlock()
+		if asleep != nil {
+			<-asleep
+		}
 		if deaf {
 			continue
 		}
 		switch f := f.(type) {
 		case *http2.SettingsFrame:
 			if !f.IsAck() {
+				c.state.Lock()
+				c.window, _ = f.Value(http2.SettingInitialWindowSize)
+				c.state.Unlock()
 				c.later(func() error { return c.fr.WriteSettingsAck() })
 			}
 		case *http2.PingFrame:
@@ -181,6 +191,12 @@ func (c *h2conn) serve() {
 			if f.StreamEnded() {
 				c.complete(f.StreamID)
 			}
+		case *http2.WindowUpdateFrame:
+			c.state.Lock()
+			if f.StreamID == 0 {
+				c.opened += int64(f.Increment)
+			}
+			c.state.Unlock()
 		case *http2.RSTStreamFrame:
 			c.state.Lock()
 			c.resets[f.StreamID] = f.ErrCode
@@ -245,6 +261,22 @@ func (c *h2conn) goDeaf() {
 	c.state.Lock()
 	defer c.state.Unlock()
 	c.deaf = true
+}
+
+// sleep has the connection read nothing any more, until it is woken.
+func (c *h2conn) sleep() (wake func()) {
+	c.state.Lock()
+	defer c.state.Unlock()
+	c.asleep = make(chan struct{})
+	return sync.OnceFunc(func() { close(c.asleep) })
+}
+
+// windows is how much the caller's side has opened the connection's window, and what
+// it gives each stream.
+func (c *h2conn) windows() (opened int64, stream uint32) {
+	c.state.Lock()
+	defer c.state.Unlock()
+	return c.opened, c.window
 }
 
 func (c *h2conn) pinged() int {
@@ -327,8 +359,24 @@ type h2bench struct {
 // newH2Bench makes one for the bubble that it is called in.
 func newH2Bench(t *testing.T, cfg transport.Config, settings ...http2.Setting) *h2bench {
 	t.Helper()
-	b := &h2bench{up: &h2upstream{settings: settings}, clock: newClock()}
 	cfg.Protocol = transport.H2C
+	return newH2BenchAt(t, &h2upstream{settings: settings}, cfg)
+}
+
+// newH2BenchTLS is newH2Bench with an endpoint that speaks TLS, if it is to be secure.
+func newH2BenchTLS(t *testing.T, a *certtest.Authority, secure bool) *h2bench {
+	t.Helper()
+	if !secure {
+		return newH2Bench(t, transport.Config{})
+	}
+	up := &h2upstream{}
+	up.secure(a, "h2")
+	return newH2BenchAt(t, up, transport.Config{Protocol: transport.H2, TLS: &transport.TLS{CA: []string{a.File}}})
+}
+
+func newH2BenchAt(t *testing.T, up *h2upstream, cfg transport.Config) *h2bench {
+	t.Helper()
+	b := &h2bench{up: up, clock: newClock()}
 	b.Mux = transport.NewMux("orders.test:80", transport.Options{Config: cfg, Now: b.clock.now, Dial: b.up.dial})
 	t.Cleanup(func() {
 		b.Close()

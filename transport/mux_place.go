@@ -42,7 +42,11 @@ func (m *Mux) place(x *muxExchange) placed {
 			m.waiters = append(m.waiters, w)
 			m.wanting.Store(int32(len(m.waiters))) //nolint:gosec // calls are fewer
 			m.provide(now)
+			soon := m.soonFree(now)
 			m.unlock()
+			if soon {
+				m.stirLater(time.Millisecond)
+			}
 			select {
 			case got = <-w.granted:
 			case <-x.Done():
@@ -76,8 +80,8 @@ func (m *Mux) free(now lift.Instant) *muxConn {
 			c.calls++
 			return c
 		}
-		if c.calls == 0 && !c.client.CanTakeNewRequest() {
-			c.leaving = true // out of stream numbers, or closing
+		if c.calls == 0 && age(now, c.freed) > time.Second && !c.client.CanTakeNewRequest() {
+			c.leaving = true // out of stream numbers, or closing, and not only about to be free
 		}
 	}
 	return nil
@@ -189,17 +193,31 @@ func (m *Mux) release(c *muxConn, sure bool) {
 	now := m.now()
 	m.mu.Lock()
 	c.calls--
+	if !sure {
+		c.freed = now
+	}
 	m.serve(now)
 	if c.calls == 0 && (m.closed || m.slots.scarce()) {
 		c.leaving = true
 	}
 	m.keepFew()
 	m.provide(now)
-	waiting := len(m.waiters) > 0
+	soon := len(m.waiters) > 0 && m.soonFree(now)
 	m.unlock()
-	if waiting && !sure {
+	if soon {
 		m.stirLater(time.Millisecond)
 	}
+}
+
+// soonFree reports whether a place was given back a moment ago that http2 may not
+// know of yet. m.mu is held.
+func (m *Mux) soonFree(now lift.Instant) bool {
+	for _, c := range m.conns {
+		if !c.leaving && age(now, c.freed) < 100*time.Millisecond {
+			return true
+		}
+	}
+	return false
 }
 
 // keepFew has the oldest idle connection leave if there are more than may be kept.
