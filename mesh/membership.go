@@ -155,6 +155,18 @@ func (s *Service) warm(ctx context.Context) {
 	wg.Wait()
 }
 
+// prepare does ahead what the first TLS handshake would have to wait for.
+func (s *Service) prepare() {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic while certificates were read, contained", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	if secure := s.config().Transport.TLS; secure != nil {
+		_ = secure.Prepare() // what is wrong with it shows when it is called
+	}
+}
+
 func (s *Service) thaw() {
 	if r, ok := s.config().Registry.(registry.Thawer); ok {
 		r.Thawed()

@@ -137,13 +137,15 @@ func known(names []string) string {
 }
 
 // Warm waits for the first set of every service and opens the connections that
-// its configuration wants warm, until ctx ends.
+// its configuration wants warm, until ctx ends. It does ahead what first TLS
+// handshakes would have to wait for.
 func (m *Mesh) Warm(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, s := range m.table.Load().services {
 		if s.config().Broken == nil {
 			wg.Go(func() { s.warm(ctx) })
 		}
+		wg.Go(s.prepare)
 	}
 	wg.Wait()
 }

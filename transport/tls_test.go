@@ -451,3 +451,22 @@ func (h *heldBack) Read(p []byte) (int, error) {
 	}
 	return h.TCPConn.Read(p)
 }
+
+// What is prepared is read once: the files may go without harm.
+func TestTLSPrepare(t *testing.T) {
+	a := certtest.New(t, "ca")
+	secure := &transport.TLS{CA: []string{a.File}, ServerName: "orders.test"}
+	if err := secure.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	if err := (&transport.TLS{}).Prepare(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(a.File); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b := newBenchTLS(t, healthy, transport.Config{TLS: secure}, a.Server("orders.test", nil))
+		b.mustCall(t, "POST")
+	})
+}
