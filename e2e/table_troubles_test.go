@@ -17,7 +17,6 @@ type trouble struct {
 	name    string
 	relayed bool     // the way leads through relays, which a freeze holds
 	config  []string // lines of the service in lift.yaml
-	spares  func(kind) bool
 	strike  func(*testing.T, *tableRoom)
 	mend    func(*tableRoom)
 	// amid is how long the calls are with the instances when it strikes; 0: they

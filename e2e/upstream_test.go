@@ -42,10 +42,18 @@ type upstream struct {
 // are more flags of the program: what it speaks, if not HTTP/1.1.
 func startUpstream(t *testing.T, name string, args ...string) *upstream {
 	t.Helper()
-	u := &upstream{t: t, Name: name, Addr: ownAddr(t), args: args}
+	u := &upstream{t: t, Name: name, args: args}
 	t.Cleanup(u.stop)
-	u.Start()
-	return u
+	for tries := 5; ; tries-- { // somebody may take the port, for all hosts
+		u.Addr = ownAddr(t)
+		err := u.start()
+		if err == nil {
+			return u
+		}
+		if tries == 1 {
+			t.Fatal(err)
+		}
+	}
 }
 
 // ownAddr finds an address that nothing else takes while nobody listens on it: a
@@ -64,9 +72,15 @@ func ownAddr(t *testing.T) string {
 	return addr
 }
 
-// Start starts the process, again after [upstream.Kill].
+// Start starts the process again, after [upstream.Kill].
 func (u *upstream) Start() {
 	u.t.Helper()
+	if err := u.start(); err != nil {
+		u.t.Fatal(err)
+	}
+}
+
+func (u *upstream) start() error {
 	u.stop()
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -76,19 +90,20 @@ func (u *upstream) Start() {
 	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	tell, err := cmd.StdinPipe()
 	if err != nil {
-		u.t.Fatal(err)
+		return err
 	}
 	reply, err := cmd.StdoutPipe()
 	if err != nil {
-		u.t.Fatal(err)
+		return err
 	}
 	if err := cmd.Start(); err != nil {
-		u.t.Fatal(err)
+		return err
 	}
 	u.cmd, u.tell, u.reply = cmd, tell, bufio.NewReader(reply)
 	if line, err := u.reply.ReadString('\n'); err != nil || line != "listening\n" {
-		u.t.Fatalf("upstream %s: %q %v", u.Name, line, err)
+		return fmt.Errorf("upstream %s does not listen: %q %w", u.Name, line, err)
 	}
+	return nil
 }
 
 // Kill ends the process by SIGKILL and waits until it is gone.

@@ -18,8 +18,8 @@ import (
 
 // speech is what an instance speaks.
 type speech struct {
-	protocols, cert, clientCA string
-	streams                   int
+	protocols, cert, key, clientCA string
+	streams                        int
 }
 
 // server serves a listener and can be retired: it takes nothing new, tells its
@@ -54,7 +54,7 @@ func (s speech) tls() (*tls.Config, error) {
 	if s.cert == "" {
 		return nil, nil
 	}
-	pair, err := tls.LoadX509KeyPair(s.cert, s.cert)
+	pair, err := tls.LoadX509KeyPair(s.cert, s.key)
 	if err != nil {
 		return nil, err
 	}
