@@ -49,6 +49,7 @@ func architecture() []room {
 		{folder: "transport", rooms: []string{"."}, modules: []string{netModule}},
 		{folder: "registry", rooms: []string{"."}}, // each source of endpoints has one client library at most
 		{folder: "registry/static", rooms: []string{".", "registry"}},
+		{folder: "registry/cloudmap", rooms: []string{".", "registry"}}, // two questions in JSON need no client library
 		{folder: "registry/consul", rooms: []string{".", "registry"}, modules: []string{"github.com/hashicorp/consul/api"}},
 		{folder: "registry/dns", rooms: []string{".", "registry"}, modules: []string{"github.com/miekg/dns"}},
 		// Proofs of who calls, one folder a kind; the registries of the same vendor use them.

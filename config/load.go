@@ -12,6 +12,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/registry/cloudmap"
 	"github.com/liftmesh/lift/transport"
 )
 
@@ -198,6 +199,8 @@ type service struct {
 	tls    *transport.TLS
 	broken error
 	api    target // of AWS, with from: lambda
+	// cloudmap is all but what the process gives, with from: cloudmap.
+	cloudmap *cloudmap.Config
 }
 
 // config fills the struct. The whole's Broken, if not nil, is what breaks everything.

@@ -21,8 +21,8 @@ func TestProblems(t *testing.T) {
 		"unknown, far": {"defaults: {balancer: {zone_aware: true}}", env(), []string{
 			`1:23: defaults.balancer.zone_aware: unknown key "zone_aware"; known here: strategy`,
 		}},
-		"not built": {"services: {a: {from: cloudmap, endpoints: [h:1]}}", env(), []string{
-			`1:22: services.a.from: "cloudmap" is not known here; want static or dns or url or consul or lambda`,
+		"not built": {"services: {a: {from: eureka, endpoints: [h:1]}}", env(), []string{
+			`1:22: services.a.from: "eureka" is not known here; want static or dns or url or consul or cloudmap or lambda`,
 		}},
 		"own": {"defaults: {endpoints: [h:1]}", env(), []string{
 			`1:12: defaults.endpoints: this is each service's own; move it to services.NAME.endpoints`,
@@ -67,7 +67,7 @@ func TestProblems(t *testing.T) {
 			`2:43: services.a.endpoints[2]: "h:1;weight=0" is not right; weight "0": want a whole number from 1 to 1000`,
 			`3:32: services.b.endpoints: the list is empty; want one entry at least`,
 			`4:18: services.c.endpoints: this is text; want a list, such as ["10.0.1.7:8080"]`,
-			`5:3: services.d: from is missing; want from: static or dns or url or consul or lambda, and what goes with it`,
+			`5:3: services.d: from is missing; want from: static or dns or url or consul or cloudmap or lambda, and what goes with it`,
 		}},
 		"dns": {"services:\n  a: {from: dns, dns: {name: a b, port: 0, type: aaaa, servers: [dns.internal]}}\n  b: {from: dns}\n  c: {from: dns, dns: {name: c, type: srv, port: 80}, endpoints: [\"h:1\"]}\n  d: {from: static, endpoints: [\"h:1\"], dns: {name: d}}\n  e: {from: dns, dns: {name: 10.0.0.1, servers: []}}\ndefaults: {dns: {type: srv}}", env(), []string{
 			`2:30: services.a.dns.name: "a b" is not right; want letters, digits, dashes and underscores between dots, such as orders.internal`,

@@ -32,7 +32,8 @@ func authSettings() []setting[mesh.ServiceConfig] {
 // auth sees to it that the keys of auth go together.
 func (r *reader) auth(s *service) {
 	region, ok := s.values["auth.region"]
-	if _, signs := s.values["auth.sigv4"]; ok && !signs && s.values["from"].text != "lambda" {
+	from := s.values["from"].text
+	if _, signs := s.values["auth.sigv4"]; ok && !signs && from != "lambda" && from != "cloudmap" {
 		r.tell(region.origin, "services."+s.name+".auth.region", "auth.region goes with auth.sigv4", "say for which service to sign, such as sigv4: execute-api, or remove it")
 	}
 }

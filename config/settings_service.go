@@ -11,7 +11,7 @@ import (
 // defaults of all of them. The presets are those of the packages' own structs;
 // a test holds them together.
 func serviceSettings() []setting[mesh.ServiceConfig] {
-	return slices.Concat(sourceSettings(), dnsSettings(), consulSettings(), urlSettings(), lambdaSettings(), reachSettings(), upstreamSettings(), tlsSettings(), authSettings(), callSettings(), connectionSettings())
+	return slices.Concat(sourceSettings(), dnsSettings(), consulSettings(), cloudmapSettings(), urlSettings(), lambdaSettings(), reachSettings(), upstreamSettings(), tlsSettings(), authSettings(), callSettings(), connectionSettings())
 }
 
 // reachSettings are how callers come to a service, and how it is spoken to.

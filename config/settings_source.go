@@ -10,7 +10,7 @@ func sourceSettings() []setting[mesh.ServiceConfig] {
 	type sc = mesh.ServiceConfig
 	return []setting[sc]{
 		{rule{
-			path: "from", kind: choice, choices: []string{"static", "dns", "url", "consul", "lambda"}, own: true,
+			path: "from", kind: choice, choices: []string{"static", "dns", "url", "consul", "cloudmap", "lambda"}, own: true,
 			means: "where the endpoints are learnt from",
 			why:   "required: a service that nobody can find is a mistake",
 		}, nil}, // together with what goes with it, see service.registry

@@ -41,6 +41,9 @@ func (r *reader) source(s *service, at origin, whole bool) {
 	if from.text == "lambda" {
 		r.lambdaValues(s, whole)
 	}
+	if from.text == "cloudmap" {
+		s.cloudmap = r.cloudmap(s, whole)
+	}
 	if !whole {
 		return
 	}
@@ -52,6 +55,7 @@ func (r *reader) source(s *service, at origin, whole bool) {
 		{"endpoints", `want a list with from: static, such as endpoints: ["10.0.1.7:8080"]`, from.text == "static"},
 		{"dns.name", "want the name to ask for with from: dns, such as dns: {name: orders.internal, port: 8080}", from.text == "dns"},
 		{"url", "want a URL with from: url, such as url: https://abc.execute-api.eu-west-1.amazonaws.com/prod", from.text == "url"},
+		{"cloudmap.namespace", "want the namespace's name with from: cloudmap, such as cloudmap: {namespace: shop.local}", from.text == "cloudmap"},
 		{"function", "want the function to invoke with from: lambda, such as function: orders:live", from.text == "lambda"},
 		{"dns.port", "want the port of the addresses, such as port: 8080, or type: srv", from.text == "dns" && s.values["dns.type"].text == "a"},
 	} {
@@ -95,6 +99,8 @@ func (s *service) registry(whole *Config) registry.Registry {
 			return nil // the service is broken
 		}
 		return t.registry()
+	case s.values["from"].text == "cloudmap":
+		return s.cloudmapRegistry(whole.process)
 	case s.values["from"].text == "lambda":
 		return s.api.registry()
 	default:
