@@ -17,6 +17,9 @@ const (
 	// goneFor is how long no client may have been connected to count as gone: one
 	// that opens a connection for each call has none between two.
 	goneFor = 500 * time.Millisecond
+	// leaveFor is how long a registry may take to hear that we go: one that is gone
+	// itself must not hold the end.
+	leaveFor = 5 * time.Second
 )
 
 // drain is the end of a standalone sidecar. Whatever ends it most likely ends the
@@ -28,7 +31,9 @@ func (p *program) drain(ctx context.Context, quiet time.Duration, in doors) {
 	for _, leave := range p.leaving {
 		leaving.Go(func() {
 			defer p.contain("leaving the registry")
-			leave(ctx)
+			limited, cancel := context.WithTimeout(ctx, leaveFor)
+			defer cancel()
+			leave(limited)
 		})
 	}
 	in.announce()
