@@ -1,7 +1,10 @@
 package mesh_test
 
 import (
+	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,22 +56,27 @@ func TestGRPC(t *testing.T) {
 		{"no status", map[string]string{"X-Other": "1"}, true, lift.ByMethod, 3, lift.Failed},
 		{"pushed back for good", map[string]string{"Grpc-Status": "14", "Grpc-Retry-Pushback-Ms": "-1"}, true, lift.ByMethod, 1, lift.Failed},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				n := all()
-				answering(n, tt.trailers)
-				m := startGRPC(t, n, tt.idempotent)
-				c := unary()
-				c.Idempotent = tt.said
-				r := send(m, c)
-				if r.err != nil || r.status != 200 || len(c.Attempts) != tt.tries {
-					t.Fatalf("%d tries, %+v", len(c.Attempts), r)
-				}
-				if a := c.Current(); a.Outcome != tt.outcome || tt.trailers["Grpc-Status"] != "" && a.GRPC != tt.trailers["Grpc-Status"] {
-					t.Errorf("the last attempt is %+v", a)
-				}
+		for _, streamed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/streamed %v", tt.name, streamed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := all()
+					answering(n, tt.trailers)
+					m := startGRPC(t, n, tt.idempotent)
+					c := unary()
+					c.Idempotent = tt.said
+					if streamed { // as a door hands it on
+						c.Body = lift.StreamBody(io.NopCloser(strings.NewReader("\x00\x00\x00\x00\x00")), -1, lift.ReplayLimit)
+					}
+					r := send(m, c)
+					if r.err != nil || r.status != 200 || len(c.Attempts) != tt.tries {
+						t.Fatalf("%d tries, %+v", len(c.Attempts), r)
+					}
+					if a := c.Current(); a.Outcome != tt.outcome || tt.trailers["Grpc-Status"] != "" && a.GRPC != tt.trailers["Grpc-Status"] {
+						t.Errorf("the last attempt is %+v", a)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -133,37 +134,43 @@ func TestGRPCAnswerIsHeld(t *testing.T) {
 			end(c, s)
 		}, false, 0, strings.Repeat("x", 96<<10), 0},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := newH2Bench(t, transport.Config{})
-				b.up.answers(tt.answer)
-				began := time.Now()
-				c := b.grpc(lift.BytesBody([]byte(oneMessage)))
-				resp, err := b.Call(c)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if after := time.Since(began); after != tt.after {
-					t.Errorf("the head came after %s, want %s", after, tt.after)
-				}
-				if _, whole := resp.Body.Complete(); whole != tt.whole {
-					t.Errorf("whole is %v, want %v", whole, tt.whole)
-				}
-				got, err := resp.Body.ReadAll(0)
-				fields := resp.Body.Trailer()
-				if name == "trailers only" {
-					fields = resp.Header
-				}
-				if err != nil || string(got) != tt.body || time.Since(began) != tt.took || lift.Get(fields, "grpc-status") != "0" {
-					t.Errorf("after %s got %d bytes, %v, %v", time.Since(began), len(got), fields, err)
-				}
-				c.End()
-				synctest.Wait()
-				if s := b.Stats(); s.Idle != 1 {
-					t.Errorf("left: %+v", s)
-				}
+		for _, streamed := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/streamed %v", name, streamed), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := newH2Bench(t, transport.Config{})
+					b.up.answers(tt.answer)
+					began := time.Now()
+					body := lift.BytesBody([]byte(oneMessage))
+					if streamed { // a door does not know beforehand, and it has ended all the same
+						body = lift.StreamBody(io.NopCloser(strings.NewReader(oneMessage)), -1, lift.ReplayLimit)
+					}
+					c := b.grpc(body)
+					resp, err := b.Call(c)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if after := time.Since(began); after != tt.after {
+						t.Errorf("the head came after %s, want %s", after, tt.after)
+					}
+					if _, whole := resp.Body.Complete(); whole != tt.whole {
+						t.Errorf("whole is %v, want %v", whole, tt.whole)
+					}
+					got, err := resp.Body.ReadAll(0)
+					fields := resp.Body.Trailer()
+					if name == "trailers only" {
+						fields = resp.Header
+					}
+					if err != nil || string(got) != tt.body || time.Since(began) != tt.took || lift.Get(fields, "grpc-status") != "0" {
+						t.Errorf("after %s got %d bytes, %v, %v", time.Since(began), len(got), fields, err)
+					}
+					c.End()
+					synctest.Wait()
+					if s := b.Stats(); s.Idle != 1 {
+						t.Errorf("left: %+v", s)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ func (x *muxExchange) deliver(c *lift.Call, a *lift.Attempt) (*lift.Response, *f
 		return out, nil
 	}
 	src := io.Reader(resp.Body)
-	if !x.live && lift.IsGRPC(header) {
+	if x.hasAll() && lift.IsGRPC(header) {
 		h := x.hold(resp)
 		if ended, f := h.outcome(); f != nil || ended != nil {
 			if f != nil {
@@ -51,6 +51,9 @@ func (x *muxExchange) deliver(c *lift.Call, a *lift.Attempt) (*lift.Response, *f
 	out.Body = s.body
 	return out, nil
 }
+
+// hasAll reports whether all of the request is on its way.
+func (x *muxExchange) hasAll() bool { return !x.live || x.upload.ended.Load() }
 
 // whole reads an answer of declared length, and its trailers. n is how much came.
 func whole(resp *http.Response, size int64) (body *lift.Body, n int, err error) {

@@ -13,10 +13,9 @@ import (
 type muxExchange struct {
 	request
 	bounds
-	pool       *Mux
-	repeatable bool // may be sent twice: idempotent, and all of its body is here
-	fresh      bool
-	reached    lift.Reached
+	pool    *Mux
+	fresh   bool
+	reached lift.Reached
 
 	conn   *muxConn // whose place it has
 	sent   lift.Instant
@@ -30,10 +29,10 @@ type muxExchange struct {
 // declares a length of at most [Config.Whole], when all of it is here.
 //
 // What [Pool.Call] promises of limits, bodies, errors and the record holds here too.
-// The request may go over the wire twice, if the call is idempotent and its body is
-// all here, when a pooled connection broke before the answer's head came. Any other
-// request goes a second time only if the endpoint cannot have begun with the first:
-// it did not leave, or a GOAWAY says so.
+// The request may go over the wire twice, if the call is idempotent and its body can
+// be replayed, when a pooled connection broke before the answer's head came. Any
+// other request goes a second time only if the endpoint cannot have begun with the
+// first: it did not leave, or a GOAWAY says so.
 func (m *Mux) Call(c *lift.Call) (*lift.Response, error) {
 	a := c.Current()
 	if a == nil {
@@ -66,7 +65,6 @@ func (x *muxExchange) call(c *lift.Call, a *lift.Attempt) (*lift.Response, *fail
 	if lift.IsGRPC(c.Header) {
 		x.grpc(c)
 	}
-	x.repeatable = c.IsIdempotent() && !x.live
 	if m.refused() {
 		return nil, &failure{code: lift.Unavailable, err: errLeft}
 	}
@@ -104,7 +102,7 @@ func (x *muxExchange) again(c *lift.Call, f *failure) bool {
 	case f.elsewhere:
 		return c.Replayable()
 	default:
-		return f.silent && !x.fresh && x.repeatable
+		return f.silent && !x.fresh && c.IsIdempotent() && c.Replayable()
 	}
 }
 

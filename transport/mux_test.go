@@ -247,3 +247,34 @@ func TestMuxEarlyAnswer(t *testing.T) {
 		b.mustCall(t, "POST")
 	})
 }
+
+// A streamed request that is idempotent and still here in full goes out again when
+// the connection breaks under it, in full.
+func TestMuxStreamedRequestAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		method string
+		keep   int
+		code   lift.Code
+	}{"can be replayed": {"PUT", 1024, ""}, "cannot": {"PUT", 2, lift.Unavailable}, "not idempotent": {"POST", 1024, lift.Unavailable}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newH2Bench(t, transport.Config{})
+				b.mustCall(t, "GET")
+				b.up.answers(func(c *h2conn, stream uint32) {
+					if c == b.up.all()[0] {
+						_ = c.Close()
+						return
+					}
+					c.head(stream, false, ":status", "200")
+					c.data(stream, true, c.body(stream))
+				})
+				c := b.call(tt.method, lift.StreamBody(io.NopCloser(strings.NewReader("content")), -1, tt.keep))
+				o := <-b.background(c)
+				if lift.CodeOf(o.err) != tt.code || tt.code == "" && o.body != "content" {
+					t.Errorf("%+v", o)
+				}
+				c.End()
+			})
+		})
+	}
+}

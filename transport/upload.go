@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"sync"
+	"sync/atomic"
 
 	"github.com/liftmesh/lift"
 )
@@ -34,6 +35,7 @@ type upload struct {
 	// trailer is the request's, filled at the body's end; only what was announced.
 	trailer http.Header
 	begin   sync.Once
+	ended   atomic.Bool // all of it has been read, and so is on its way
 
 	over    chan struct{}
 	overing sync.Once
@@ -66,6 +68,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	u.begin.Do(func() { go u.pump() })
 	for len(u.rest) == 0 {
 		if u.err != nil {
+			u.ended.Store(u.err == io.EOF) //nolint:errorlint // the pump passes it on as it is
 			return 0, u.err
 		}
 		if u.lent {
