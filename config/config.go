@@ -46,6 +46,8 @@ type Config struct {
 	// Services in the order of the file.
 	Services []mesh.ServiceConfig
 
+	// Register is what a standalone sidecar announces, nil for nothing.
+	Register *Registration
 	// Warnings are of what is sound and still likely a mistake, one line each.
 	Warnings []string
 

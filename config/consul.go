@@ -13,6 +13,9 @@ const consulAt = "registry.consul"
 
 // usesConsul reports whether somebody needs a way to Consul, or the file says one.
 func usesConsul(c *Config) bool {
+	if c.Register != nil {
+		return true
+	}
 	for path, d := range c.globals {
 		if strings.HasPrefix(path, consulAt+".") && !d.origin.isDefault() {
 			return true

@@ -117,6 +117,7 @@ func (r *reader) build(own, overlay *part) (*Config, Problems) {
 		}
 	}
 	c.services = r.services(own, overlay)
+	c.Register = r.registration(c.globals)
 	if usesConsul(c) {
 		c.viaConsul = r.consul(c.globals)
 	}

@@ -14,7 +14,7 @@ import (
 
 // globalSettings is the table of what stands at the top of the file.
 func globalSettings() []setting[Config] {
-	return slices.Concat(processSettings(), standaloneSettings(), consulGlobals())
+	return slices.Concat(processSettings(), standaloneSettings(), consulGlobals(), registerSettings())
 }
 
 // processSettings are the sidecar's own ways in, its log and its limits.

@@ -104,9 +104,9 @@ func (w *walker) settings(n *yaml.Node, s *schema, at, inside string, into layer
 			d.bad = !ok
 			into[path] = d
 		case s.children[path] != nil:
-			if inside == "registry" {
+			if outer := w.from; inside == "registry" || path == "register" {
 				w.from = key.Value
-				defer func() { w.from = "" }()
+				defer func() { w.from = outer }()
 			}
 			w.settings(value, s, here, path, into, nil)
 		default:

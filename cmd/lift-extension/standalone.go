@@ -42,6 +42,7 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 		p.log.Error("the configuration is broken; mend it and start again", "problems", problems.Error())
 		return 1
 	}
+	announce := p.announcing() // before the doors, which take the registrar along
 	s := &stay{program: p, in: p.doors(recheckEvery), ended: make(chan ending), over: make(chan struct{}), follow: follower{path: p.cfg.File, holds: p.cfg.Sum}, holds: p.cfg}
 	defer close(s.over)
 	for _, d := range s.in {
@@ -53,6 +54,7 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 		}
 		s.serve(d, server)
 	}
+	announce()
 	p.log.Info("serving", "at", s.in.where(), "services", p.mesh.Names())
 	return s.run(ctx)
 }

@@ -43,7 +43,7 @@ func TestBadConsul(t *testing.T) {
 		"slow":             {slow, "did not answer in time"},
 		"hung":             {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "did not answer in time"},
 		"hidden by an ACL": {with("X-Consul-Results-Filtered-By-Acls", "true", "[]"), `hides who serves "orders" from the token of $T; it needs service:read on "orders" and node:read`},
-		"no leader":        {with("X-Consul-Knownleader", "false", "[]"), "knows no leader"},
+		"no leader":        {with("X-Consul-Knownleader", "false", "[]"), "by a server that knows no leader"},
 		"no address":       {text(200, `[{"Node":{},"Service":{"ID":"a"},"Checks":[]}]`), "none that passes its checks has an address and a port"},
 		"hangs up":         {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
 	} {

@@ -30,6 +30,7 @@ type fake struct {
 	answer  http.HandlerFunc // instead of what follows, if set
 	header  map[string]string
 	asked   []asked
+	streams bool
 	out     int // requests that have not been answered
 	held    int // of them, those that wait for a change
 	open    int // connections
@@ -176,6 +177,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Consul-Index", strconv.FormatUint(index, 10))
 	w.Header().Set("X-Consul-KnownLeader", "true")
 	w.Header().Set("X-Consul-LastContact", "0") // without it the library does not read the leader's
+	if f.streams && r.URL.Query().Has("index") {
+		w.Header().Set("X-Consul-KnownLeader", "false")
+	}
 	for k, v := range header {
 		w.Header().Set(k, v)
 	}

@@ -17,6 +17,10 @@ type answer struct {
 	index uint64
 }
 
+// errDoubtful is an answer that may be of a server that has lost the others, or has
+// just begun.
+var errDoubtful = errors.New("nobody is said to serve, by a server that knows no leader: that may not be so")
+
 // read asks who serves: with an index above 0 once something has changed since,
 // or after the client's Wait. A server that is no leader may answer: all of them
 // share the work then, and a leader that is being elected is not missed.
@@ -50,7 +54,7 @@ func (c *Client) read(ctx context.Context, s Source, service string, index uint6
 	case meta.ResultsFilteredByACLs:
 		return answer{}, fmt.Errorf("consul at %s hides who serves %q from %s; it needs %s", c.at, service, c.Token, need)
 	case !meta.KnownLeader:
-		return answer{}, fmt.Errorf("consul at %s tells of nobody for %q, and knows no leader: that may not be so", c.at, service)
+		return answer{}, fmt.Errorf("consul at %s: %q: %w", c.at, service, errDoubtful)
 	case slices.ContainsFunc(entries, passing):
 		return answer{}, fmt.Errorf("consul at %s tells of %d instances of %q, and none that passes its checks has an address and a port", c.at, len(entries), service)
 	}

@@ -2,6 +2,7 @@ package consul
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/liftmesh/lift"
@@ -16,6 +17,7 @@ type watch struct {
 	index   uint64       // of the last answer; 0 asks plainly
 	asked   lift.Instant // when the last question was put
 	bucket  bucket
+	rested  bool // the last question was put plainly, after a wait for the bucket
 	wake    chan struct{}
 
 	// guarded by Registry.mu
@@ -57,6 +59,11 @@ func (w *watch) ask(ctx context.Context) ([]lift.Endpoint, error) {
 	w.out(w.asked, cancel)
 	defer w.out(lift.Instant{}, nil)
 	a, err := w.client.read(ctx, w.source, w.service, w.index)
+	if errors.Is(err, errDoubtful) && w.index > 0 {
+		// Agents that stream never name a leader in such an answer: ask plainly.
+		a, err = w.client.read(ctx, w.source, w.service, 0)
+		w.index = 0
+	}
 	if err != nil {
 		w.index = 0 // the next answer comes at once, and says whether all is well
 		return nil, err
@@ -103,10 +110,17 @@ func (w *watch) pause(ctx context.Context, failures int, told bool) {
 		w.due(ctx, w.spread(readEvery, readSpread))
 	case w.source.Query:
 		w.due(ctx, w.spread(pollEvery, pollSpread))
+	case w.rested:
+		w.rested = false
 	default:
 		now := w.client.Now()
 		w.asked = now
-		w.due(ctx, w.bucket.take(now.Mono))
+		if d := w.bucket.take(now.Mono); d > 0 {
+			// What came meanwhile is asked for plainly: by then it may be a Consul that
+			// has begun anew, where an index from before would block for long.
+			w.due(ctx, d)
+			w.index, w.rested = 0, true
+		}
 	}
 }
 

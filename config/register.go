@@ -1,0 +1,104 @@
+package config
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/liftmesh/lift/registry"
+	"github.com/liftmesh/lift/registry/consul"
+)
+
+// Registration is what a standalone sidecar announces of the program beside it.
+type Registration struct {
+	instance registry.Instance // its host, and with that its id, may be open
+	port     string
+}
+
+// removeAfter is the default of register.check.remove_after.
+const removeAfter = time.Hour
+
+// registration reads register:, nil if nothing is to be announced or something is
+// wrong. Inside Lambda it is idle.
+func (r *reader) registration(g layer) *Registration {
+	outer := r.from
+	r.from = "register" // breaks no service
+	defer func() { r.from = outer }()
+	service, named := g["register.service"]
+	var first datum
+	for path, d := range g {
+		if strings.HasPrefix(path, "register.") && (first.origin.line == 0 || d.origin.line < first.origin.line) {
+			first = d
+		}
+	}
+	port, known := g["register.port"]
+	_, both := g["register.check.http"]
+	tcp, ok := g["register.check.tcp"]
+	switch {
+	case first.origin.line == 0 || r.problems.byService(r.chosen)["from: register"] != nil:
+		return nil
+	case !named:
+		r.tell(first.origin, "register", "register.service is missing", "want the name to announce, such as service: orders")
+	case !known:
+		r.tell(service.origin, "register", "register.port is missing", "want the port that the program listens on, such as port: 8080")
+	case both && ok:
+		r.tell(tcp.origin, "register.check.tcp", "the check has http and tcp", "remove one of the two")
+	case r.lambda():
+		r.warnings = append(r.warnings, "register is for containers; inside Lambda nobody can reach the program, and it is not announced")
+	default:
+		return &Registration{port: strconv.FormatInt(port.ns, 10), instance: registry.Instance{
+			ID: g["register.id"].text, Service: service.text, Addr: strings.Trim(g["register.address"].text, "[]"), Zone: g["register.zone"].text,
+			Weight: int(g["register.weight"].ns), Tags: g["register.tags"].items, Check: registeredCheck(g),
+		}}
+	}
+	return nil
+}
+
+func registeredCheck(g layer) registry.Check {
+	own := net.JoinHostPort("127.0.0.1", strconv.FormatInt(g["register.port"].ns, 10))
+	c := registry.Check{
+		HTTP: g["register.check.http"].text, TCP: g["register.check.tcp"].text,
+		Interval: time.Duration(g["register.check.interval"].ns), RemoveAfter: cmp.Or(time.Duration(g["register.check.remove_after"].ns), removeAfter),
+	}
+	switch {
+	case strings.HasPrefix(c.HTTP, "/"):
+		c.HTTP = "http://" + own + c.HTTP
+	case c.HTTP == "" && c.TCP == "":
+		c.TCP = own
+	}
+	return c
+}
+
+// Instance is what is to be announced. It asks the system for the address if none
+// is configured, and fails if there is none.
+func (r *Registration) Instance(ctx context.Context, client *consul.Client) (registry.Instance, error) {
+	i := r.instance
+	if i.Addr == "" {
+		ip, err := client.LocalIP(ctx)
+		if err != nil {
+			return i, fmt.Errorf("the address by which others reach this machine is not known; set register.address: %w", err)
+		}
+		i.Addr = ip.String()
+	}
+	if i.ID == "" {
+		i.ID = i.Service + "-" + strings.Trim(strings.Map(idRune, i.Addr), "-") + "-" + r.port
+	}
+	i.Addr = net.JoinHostPort(i.Addr, r.port)
+	return i, i.Validate()
+}
+
+// idRune keeps what an id may hold.
+func idRune(r rune) rune {
+	if only(string(r), "-._:@") {
+		return r
+	}
+	return '-'
+}
+
+// Consul is the way to the Consul that the configuration names, nil if nothing in
+// it needs one.
+func (c *Config) Consul() *consul.Client { return c.consul }
