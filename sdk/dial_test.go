@@ -139,10 +139,11 @@ func TestOverTheSocket(t *testing.T) {
 				t.Fatalf("got %d bytes, %v", len(got), err)
 			}
 		}
+		req.Trailer.Set("X-Sum", "42")
 		_ = pw.Close()
 		_ = readAll(t, resp.Body)
 		_ = resp.Body.Close()
-		if _, there := resp.Trailer["X-End"]; !there {
+		if resp.Trailer.Get("X-End") != "42" {
 			t.Errorf("got trailer %v", resp.Trailer)
 		}
 		if e, _ := rec.Endpoint(); e.Addr != "10.0.0.1:80" {

@@ -21,6 +21,7 @@ type call struct {
 	lc      lift.Call
 
 	streams bool // the request's body came in more than one frame
+	ended   bool // and has ended; the session's reader's
 	in      wire.Inbox
 	out     wire.Credit
 	fetches chan fetch // the stream that the rest of the answer moves to
@@ -49,8 +50,9 @@ func (k *call) begin(f *liftv1.Call) {
 			size = -1
 		}
 		k.lc.Body = lift.StreamBody(inboxReader{k}, size, lift.ReplayLimit)
-	case len(f.GetBody()) > 0:
+	case len(f.GetBody()) > 0 || len(f.GetTrailer()) > 0:
 		k.lc.Body = lift.BytesBody(f.GetBody())
+		k.lc.Body.SetTrailer(wire.FromFields(f.GetTrailer()))
 	}
 	first := f.GetBody()
 	go k.serve()
@@ -85,8 +87,24 @@ func (k *call) data(f *liftv1.Data) {
 		}
 	}
 	if f.GetEnd() && k.streams {
-		k.in.Finish(io.EOF)
+		k.finish(f.GetTrailer())
 	}
+}
+
+// finish ends the request's body. A Data frame that comes after it is refused, so
+// the trailer is set once.
+func (k *call) finish(trailer []*liftv1.Field) {
+	limit := k.s.door.cfg.Limits.MaxHeader
+	if n := wire.FieldsSize(trailer); n > limit {
+		k.stop(&lift.Error{Code: lift.TooLarge, Service: k.service, Reached: lift.MayHaveActed, Err: fmt.Errorf(
+			"the request's trailer has %d bytes, the limit is %d", n, limit)})
+		return
+	}
+	if !k.ended {
+		k.ended = true
+		k.lc.Body.SetTrailer(wire.FromFields(trailer))
+	}
+	k.in.Finish(io.EOF)
 }
 
 // refuse ends the call because the peer broke the rules.

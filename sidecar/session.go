@@ -223,7 +223,7 @@ func (s *session) open(f *liftv1.Call) error {
 			"this session has its limit of %d calls open; send fewer at once, or raise the limit", limits.MaxCallsPerPeer)})
 		return nil
 	}
-	if n := wire.FieldsSize(f.GetHeader()) + len(f.GetPath()); n > limits.MaxHeader {
+	if n := wire.FieldsSize(f.GetHeader()) + wire.FieldsSize(f.GetTrailer()) + len(f.GetPath()); n > limits.MaxHeader {
 		s.reject(id, &lift.Error{Code: lift.TooLarge, Service: f.GetService(), Err: fmt.Errorf(
 			"the header has %d bytes, the limit is %d", n, limits.MaxHeader)})
 		return nil

@@ -71,11 +71,13 @@ func newCall(cl *Client, c *lift.Call) (*call, error) {
 	if cause := c.Err(); cause != nil {
 		return nil, lift.Errorf(c, wire.Canceled(cause), "%w", cause)
 	}
+	k.mu.Lock()
 	if wait > 0 {
-		k.mu.Lock()
 		k.timer = time.AfterFunc(wait+cl.opts.Grace, k.expired)
-		k.mu.Unlock()
+	} else {
+		k.timer = time.AfterFunc(patience, k.doubt)
 	}
+	k.mu.Unlock()
 	k.stop = c.OnCancel(k.canceled)
 	return k, nil
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -37,6 +38,8 @@ type session struct {
 	w      *wire.Writer[liftv1.ClientFrame]
 	window int // of the sidecar
 	header int // its limit, 0 if it told none
+
+	checking atomic.Bool // whether the sidecar lives
 
 	mu    sync.Mutex
 	calls map[uint64]*call

@@ -41,6 +41,7 @@ func (k *call) load(h *liftv1.Call, limit int) error {
 	switch {
 	case here && len(content) <= limit:
 		h.Body, h.BodySize, h.End = content, int64(len(content)), true
+		h.Trailer = wire.Fields(b.Trailer())
 		return nil
 	case k.body == nil:
 		k.mu.Lock()
@@ -59,6 +60,9 @@ func (k *call) load(h *liftv1.Call, limit int) error {
 		k.body = u
 	}
 	h.Body, h.BodySize, h.End = k.body.first, b.Size(), k.body.whole
+	if h.End {
+		h.Trailer = wire.Fields(b.Trailer())
+	}
 	return nil
 }
 
@@ -110,7 +114,11 @@ func (k *call) pump(s *session, id uint64) {
 			k.out.Sent()
 			k.cl.pool.put(buf)
 		} else {
-			f := &liftv1.ClientFrame{Kind: &liftv1.ClientFrame_Data{Data: &liftv1.Data{Id: id, Body: (*buf)[:m], End: end}}}
+			data := &liftv1.Data{Id: id, Body: (*buf)[:m], End: end}
+			if end {
+				data.Trailer = wire.Fields(k.c.Body.Trailer())
+			}
+			f := &liftv1.ClientFrame{Kind: &liftv1.ClientFrame_Data{Data: data}}
 			d := &dataFrame{k, buf}
 			if !s.w.Data(f, m+16, d) {
 				d.Gone(f)

@@ -592,7 +592,9 @@ type Call struct {
 	// The body's beginning.
 	Body []byte `protobuf:"bytes,13,opt,name=body,proto3" json:"body,omitempty"`
 	// The body is whole.
-	End           bool `protobuf:"varint,14,opt,name=end,proto3" json:"end,omitempty"`
+	End bool `protobuf:"varint,14,opt,name=end,proto3" json:"end,omitempty"`
+	// With end: the fields that follow the body.
+	Trailer       []*Field `protobuf:"bytes,15,rep,name=trailer,proto3" json:"trailer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -725,13 +727,22 @@ func (x *Call) GetEnd() bool {
 	return false
 }
 
+func (x *Call) GetTrailer() []*Field {
+	if x != nil {
+		return x.Trailer
+	}
+	return nil
+}
+
 // Data is a piece of a body.
 type Data struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Id    uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	Body  []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`
 	// The request's body ends here. In answers, End says so.
-	End           bool `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`
+	End bool `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`
+	// With end: the fields that follow the body.
+	Trailer       []*Field `protobuf:"bytes,4,rep,name=trailer,proto3" json:"trailer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -785,6 +796,13 @@ func (x *Data) GetEnd() bool {
 		return x.End
 	}
 	return false
+}
+
+func (x *Data) GetTrailer() []*Field {
+	if x != nil {
+		return x.Trailer
+	}
+	return nil
 }
 
 // Cancel says that the application has given a call up. No frame of the call
@@ -1343,7 +1361,7 @@ const file_lift_v1_session_proto_rawDesc = "" +
 	"\bmax_data\x18\x05 \x01(\rR\amaxData\x12\x1d\n" +
 	"\n" +
 	"max_header\x18\x06 \x01(\rR\tmaxHeader\x12\x1b\n" +
-	"\tmax_calls\x18\a \x01(\rR\bmaxCalls\"\xa3\x03\n" +
+	"\tmax_calls\x18\a \x01(\rR\bmaxCalls\"\xcd\x03\n" +
 	"\x04Call\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x16\n" +
@@ -1359,11 +1377,13 @@ const file_lift_v1_session_proto_rawDesc = "" +
 	"\rtimeout_nanos\x18\v \x01(\x03R\ftimeoutNanos\x12\x1b\n" +
 	"\tbody_size\x18\f \x01(\x12R\bbodySize\x12\x12\n" +
 	"\x04body\x18\r \x01(\fR\x04body\x12\x10\n" +
-	"\x03end\x18\x0e \x01(\bR\x03end\"<\n" +
+	"\x03end\x18\x0e \x01(\bR\x03end\x12(\n" +
+	"\atrailer\x18\x0f \x03(\v2\x0e.lift.v1.FieldR\atrailer\"f\n" +
 	"\x04Data\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\x12\x10\n" +
-	"\x03end\x18\x03 \x01(\bR\x03end\".\n" +
+	"\x03end\x18\x03 \x01(\bR\x03end\x12(\n" +
+	"\atrailer\x18\x04 \x03(\v2\x0e.lift.v1.FieldR\atrailer\".\n" +
 	"\x06Cancel\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
 	"\x05cause\x18\x02 \x01(\tR\x05cause\".\n" +
@@ -1456,18 +1476,20 @@ var file_lift_v1_session_proto_depIdxs = []int32{
 	12, // 16: lift.v1.ServerFrame.go_away:type_name -> lift.v1.GoAway
 	15, // 17: lift.v1.Call.header:type_name -> lift.v1.Field
 	16, // 18: lift.v1.Call.idempotence:type_name -> lift.v1.Idempotence
-	15, // 19: lift.v1.Answer.header:type_name -> lift.v1.Field
-	15, // 20: lift.v1.Answer.trailer:type_name -> lift.v1.Field
-	17, // 21: lift.v1.Answer.error:type_name -> lift.v1.Error
-	18, // 22: lift.v1.Answer.attempts:type_name -> lift.v1.Attempt
-	15, // 23: lift.v1.End.trailer:type_name -> lift.v1.Field
-	17, // 24: lift.v1.End.error:type_name -> lift.v1.Error
-	18, // 25: lift.v1.End.attempts:type_name -> lift.v1.Attempt
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	15, // 19: lift.v1.Call.trailer:type_name -> lift.v1.Field
+	15, // 20: lift.v1.Data.trailer:type_name -> lift.v1.Field
+	15, // 21: lift.v1.Answer.header:type_name -> lift.v1.Field
+	15, // 22: lift.v1.Answer.trailer:type_name -> lift.v1.Field
+	17, // 23: lift.v1.Answer.error:type_name -> lift.v1.Error
+	18, // 24: lift.v1.Answer.attempts:type_name -> lift.v1.Attempt
+	15, // 25: lift.v1.End.trailer:type_name -> lift.v1.Field
+	17, // 26: lift.v1.End.error:type_name -> lift.v1.Error
+	18, // 27: lift.v1.End.attempts:type_name -> lift.v1.Attempt
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_lift_v1_session_proto_init() }
