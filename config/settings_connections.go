@@ -12,7 +12,7 @@ func connectionSettings() []setting[mesh.ServiceConfig] {
 	return []setting[sc]{
 		{rule{
 			path: "connections.connect_timeout", kind: duration, low: "1ms", high: "1m", preset: "1s",
-			means: "one TCP connect",
+			means: "one TCP connect, and with TLS as long again for the handshake",
 			why:   "linkerd2-proxy's",
 		}, func(s *sc, d datum) { s.Transport.ConnectTimeout = time.Duration(d.ns) }},
 		{rule{
