@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -83,6 +84,30 @@ func TestSignedCalls(t *testing.T) {
 				if want := map[string]int{"none": 0, "here": 4, "streams": 200 << 10}[name]; status != 200 || len(text) != want {
 					t.Errorf("%s %s, body %s: %d %.300s", service, path, name, status, text)
 				}
+			}
+		}
+	}
+}
+
+// AWS's front ends speak TLS, and HTTP/2 to whoever asks for it.
+func TestSignedOverTLS(t *testing.T) {
+	t.Parallel()
+	for _, h2 := range []bool{false, true} {
+		g := &sigv4test.Guard{
+			Next:     http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }),
+			Verifier: sigv4test.Verifier{Service: "execute-api", Region: "eu-west-1", Keys: func() []sigv4test.Key { return []sigv4test.Key{awsKey} }},
+		}
+		s := httptest.NewUnstartedServer(g)
+		s.EnableHTTP2 = h2
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		ca := filepath.Join(t.TempDir(), "ca.pem")
+		write(t, ca, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
+		c := startSigning(t, fmt.Sprintf("services: {orders: {from: url, url: \"%s/prod\", tls: {ca: %s}, auth: {sigv4: execute-api}}}", s.URL, ca)).dial(t)
+		for _, body := range []io.Reader{nil, strings.NewReader("here"), io.MultiReader(strings.NewReader(strings.Repeat("x", 200<<10)))} {
+			status, text, _ := fetchOrders(t, c, http.MethodPost, "/a%2Fb//c?b=2&a=%20&a=1", body)
+			if want := map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"}[h2]; status != 200 || text != want {
+				t.Errorf("%s: %d %.300s", want, status, text)
 			}
 		}
 	}
