@@ -11,12 +11,14 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/internal/wire"
 )
 
 // Ask asks the sidecar that listens at an address (the path of a unix socket, or
-// an IP address and a port) whether it serves. One that drains answers and does
-// not serve. The error says why there was no answer by the end of ctx.
+// an IP address and a port) whether it serves. One that drains, or has its limit
+// of peers, answers and does not serve. The error says why there was no answer by
+// the end of ctx.
 func Ask(ctx context.Context, at string) (serving bool, err error) {
 	var d net.Dialer
 	raw, err := d.DialContext(ctx, wire.Network(at), at)
@@ -33,6 +35,8 @@ func Ask(ctx context.Context, at string) (serving bool, err error) {
 	defer conn.Close()
 	resp, err := grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	switch {
+	case wire.FromStatus(err, lift.Now()) != nil: // a refusal in Lift's own words
+		return false, nil
 	case status.Code(err) == codes.DeadlineExceeded:
 		return false, fmt.Errorf("what listens at %s does not answer in time: %w", at, context.DeadlineExceeded)
 	case err != nil:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,24 @@ func TestAsk(t *testing.T) {
 		if _, err := sidecar.Ask(t.Context(), at); err == nil || !strings.Contains(err.Error(), "nobody answers at "+at) {
 			t.Errorf("%s, gone: %v", at, err)
 		}
+	}
+
+	full, err := sidecar.Listen(sidecar.Config{Socket: socket, Caller: lift.CallerFunc(nobody), Limits: sidecar.Limits{MaxPeers: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = full.Serve(t.Context()) }()
+	defer full.Close()
+	first, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	for full.Traffic().Peers == 0 {
+		runtime.Gosched() // until it has come in
+	}
+	if serving, err := sidecar.Ask(t.Context(), socket); err != nil || serving {
+		t.Errorf("a full one: %v, %v", serving, err)
 	}
 
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

@@ -30,7 +30,7 @@ func TestCommands(t *testing.T) {
 		var out, problems bytes.Buffer
 		got := command(strings.Fields(args), func(name string) (string, bool) { v, ok := env[name]; return v, ok }, &out, &problems)
 		all := out.String() + problems.String()
-		if got != code || !strings.Contains(all, says) || (code == 0) != (problems.Len() == 0) {
+		if got != code || !strings.Contains(all, says) || (code == 0) != (problems.Len() == 0) && !strings.Contains(args, "help") {
 			t.Errorf("%s: code %d, want %d: %s", args, got, code, all)
 		}
 		if code == 1 && strings.Count(all, "\n") != 1 {
@@ -49,6 +49,7 @@ func TestCommands(t *testing.T) {
 	check("health --live", byFile, 1, "nobody answers at "+socket)
 	check("health --socket 127.0.0.1:1", nil, 1, "nobody answers at 127.0.0.1:1")
 	check("health now", nil, 2, `"now" is too much`)
+	check("health --help", nil, 0, "-timeout")
 	check("health --quickly", nil, 2, "-quickly")
 	check("version", nil, 0, "lift-extension ")
 	check("--help", nil, 0, "lift-extension health")

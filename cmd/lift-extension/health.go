@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -23,6 +24,9 @@ func healthCommand(args []string, lookup config.Lookup, out, problems io.Writer)
 	at := flags.String("socket", "", "where it listens: a path, or 127.0.0.1:4141; default what $LIFT_SOCKET or lift.yaml say")
 	timeout := flags.Duration("timeout", askFor, "how long it may take")
 	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
 		return 2
 	}
 	if flags.NArg() > 0 {
@@ -43,10 +47,10 @@ func healthCommand(args []string, lookup config.Lookup, out, problems io.Writer)
 		_, _ = fmt.Fprintln(out, "serving")
 		return 0
 	case *live:
-		_, _ = fmt.Fprintln(out, "alive, and drains")
+		_, _ = fmt.Fprintln(out, "alive, not serving")
 		return 0
 	default:
-		_, _ = fmt.Fprintln(problems, "lift-extension health: it drains")
+		_, _ = fmt.Fprintln(problems, "lift-extension health: not serving: it drains, or has its limit of peers")
 		return 1
 	}
 }
