@@ -380,6 +380,7 @@ func newH2BenchAt(t *testing.T, up *h2upstream, cfg transport.Config) *h2bench {
 	b.Mux = transport.NewMux("orders.test:80", transport.Options{Config: cfg, Now: b.clock.now, Dial: b.up.dial})
 	t.Cleanup(func() {
 		b.Close()
+		synctest.Wait() // what is being opened beside has been
 		b.up.close()
 		synctest.Wait()
 		if s := b.Stats(); s.Open != 0 {
