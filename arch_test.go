@@ -88,7 +88,7 @@ func architecture() []room {
 		{folder: "cmd/lift/rpc", modules: []string{grpcModule, protobufModule, genprotoModule, "github.com/bufbuild/protocompile"}},
 		{folder: "cmd/lift/rpctest", modules: []string{grpcModule, protobufModule, genprotoModule}},
 		{folder: "layer"},
-		{folder: "demo", rooms: all, modules: []string{"github.com/aws/aws-lambda-go", sysModule}},
+		{folder: "demo", rooms: all, modules: []string{"github.com/aws/aws-lambda-go", grpcModule, sysModule}},
 		{folder: "examples", rooms: all, modules: []string{"github.com/aws/aws-lambda-go"}},
 		{folder: "e2e", rooms: all, modules: []string{"github.com/aws/aws-lambda-go", grpcModule, netModule, sysModule}},
 		{folder: "bench", rooms: all, modules: []string{grpcModule}},

@@ -67,7 +67,7 @@ func (s *screen) picture() string {
 		if all > 0 {
 			share = float64(p.served[v.Name]) / float64(all)
 		}
-		fmt.Fprintf(&b, "  %-8s %-12s %s %5.0f%% %8s  %s\n", v.Name, v.Doing, paint(v.State), share*100,
+		fmt.Fprintf(&b, "  %-8s %-12s %s %5.0f%% %8s  %s\n", v.Name, v.Doing, paint(v.State, 10), share*100,
 			short(recent.quantile(0.5)), clip(v.Why, 28))
 	}
 	s.others(&b)
@@ -77,6 +77,12 @@ func (s *screen) picture() string {
 
 // others is a line for each other way of calling. The caller holds the tally's lock.
 func (s *screen) others(b *strings.Builder) {
+	calls := s.t.sum(kind{report.RPC, true, false})
+	fmt.Fprintf(b, "  %-8s %6d calls, %d failed, p50 %s ", "gRPC", calls.Sent, calls.Failed, short(calls.quantile(0.5)))
+	for _, v := range s.t.instances {
+		fmt.Fprintf(b, "  %s %s", v.Name, paint(v.GRPCState, 0))
+	}
+	b.WriteString("\n")
 	if s.t.language != "" {
 		all := s.t.sum(kind{report.Caller, true, false})
 		fmt.Fprintf(b, "  %-8s %6d GETs through the plain door, %d failed, p50 %s\n", s.t.language, all.Sent, all.Failed, short(all.quantile(0.5)))
@@ -122,6 +128,7 @@ func (s *screen) table() {
 	s.say("\n  %-26s %14s %14s", "", "with Lift", "plain client")
 	s.block("GET", kind{report.HTTP, false, false})
 	s.block("POST", kind{report.HTTP, false, true})
+	s.block("gRPC", kind{report.RPC, false, false})
 	if s.t.language != "" {
 		s.block(s.t.language+" GET", kind{report.Caller, false, false})
 	}
@@ -156,9 +163,9 @@ func short(d time.Duration) string {
 }
 
 // paint colors a state, padded by hand since colors have no width.
-func paint(state string) string {
+func paint(state string, width int) string {
 	color := map[string]string{"closed": "32", "open": "31", "half_open": "33"}[state]
-	return fmt.Sprintf("\x1b[%sm%-10s\x1b[0m", color, state)
+	return fmt.Sprintf("\x1b[%sm%-*s\x1b[0m", color, width, state)
 }
 
 func clip(s string, n int) string {

@@ -111,15 +111,17 @@ func (w *world) verdict() (missed []string) {
 		instance, bad, good int
 		name                string
 	}{{killed, phaseKilled, phaseBack, "A"}, {hung, phaseHung, phaseGoesOn, "B"}, {sick, phaseSick, phaseWell, "C"}} {
-		expect(t.saw(x.instance, "closed", "open", x.bad), "%s was never opened", x.name)
-		expect(t.saw(x.instance, "open", "half_open", x.bad), "%s was never probed", x.name)
-		expect(t.saw(x.instance, "half_open", "closed", x.good), "%s was never closed again", x.name)
+		for what, addr := range map[string]string{"HTTP": w.instances[x.instance].addr, "gRPC": w.instances[x.instance].grpc} {
+			expect(t.saw(addr, "closed", "open", x.bad), "%s (%s) was never opened", x.name, what)
+			expect(t.saw(addr, "open", "half_open", x.bad), "%s (%s) was never probed", x.name, what)
+			expect(t.saw(addr, "half_open", "closed", x.good), "%s (%s) was never closed again", x.name, what)
+		}
 		expect(t.served(x.instance, x.good) > 0, "no traffic came back to %s", x.name)
 	}
 	for i, v := range []string{"A", "B", "C"} {
 		expect(t.served(i, phaseThawed) > 0, "%s served nothing after the thaw", v)
 	}
-	kinds := []kind{{report.HTTP, true, false}, {report.HTTP, true, true}}
+	kinds := []kind{{report.HTTP, true, false}, {report.HTTP, true, true}, {report.RPC, true, false}}
 	if t.language != "" {
 		kinds = append(kinds, kind{report.Caller, true, false})
 	}

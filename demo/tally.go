@@ -60,10 +60,12 @@ func (p *phase) score(k kind) *score {
 
 // instanceView is what the screen shows of an instance.
 type instanceView struct {
-	Name, Addr, Doing string
-	State             string // as lift-extension logs it
-	Why               string
-	took              []time.Duration // lately, through Lift
+	Name, Doing string
+	Addr, GRPC  string
+	State       string // as lift-extension logs it
+	GRPCState   string
+	Why         string
+	took        []time.Duration // lately, through Lift
 }
 
 // tally is what has been seen so far. Safe for concurrent use.
@@ -145,18 +147,21 @@ func (t *tally) logged(line string) {
 	c.Phase = len(t.phases) - 1
 	t.changes = append(t.changes, c)
 	for _, v := range t.instances {
-		if v.Addr == c.Endpoint {
+		switch c.Endpoint {
+		case v.Addr:
 			v.State, v.Why = c.To, c.Why
+		case v.GRPC:
+			v.GRPCState = c.To
 		}
 	}
 }
 
-// saw reports whether an instance changed to state in or after a phase.
-func (t *tally) saw(instance int, from, to string, since int) bool {
+// saw reports whether an endpoint changed its state so in or after a phase.
+func (t *tally) saw(endpoint, from, to string, since int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, c := range t.changes {
-		if c.Phase >= since && c.Endpoint == t.instances[instance].Addr && c.From == from && c.To == to {
+		if c.Phase >= since && c.Endpoint == endpoint && c.From == from && c.To == to {
 			return true
 		}
 	}

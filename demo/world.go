@@ -28,13 +28,13 @@ const config = `# The demo's configuration. Times are shorter than the defaults,
 socket: %s
 plain: [%q]
 log: {level: info, format: json}
+defaults:
+  timeout: 1500ms
+  attempt_timeout: 300ms
+  breaker: {open_for: 500ms..2s}
 services:
-  orders:
-    from: static
-    timeout: 1500ms
-    attempt_timeout: 300ms
-    breaker: {open_for: 500ms..2s}
-    endpoints: [%s]
+  orders: {from: static, endpoints: [%s]}
+  stock: {from: static, protocol: grpc, endpoints: [%s]}
 `
 
 // world is everything that runs: the instances, and the environment of the
@@ -74,22 +74,22 @@ func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err 
 	if w.log, err = os.Create(w.logFile); err != nil {
 		return w, err
 	}
-	var addrs []string
+	var orders, stock []string
 	for _, name := range []string{"A", "B", "C"} {
 		i, err := newInstance(ctx, b.instance, name)
 		if err != nil {
 			return w, err
 		}
 		w.instances = append(w.instances, i)
-		addrs = append(addrs, i.addr)
-		t.instances = append(t.instances, &instanceView{Name: name, Addr: i.addr, Doing: "well", State: "closed"})
+		orders, stock = append(orders, i.addr), append(stock, i.grpc)
+		t.instances = append(t.instances, &instanceView{Name: name, Addr: i.addr, GRPC: i.grpc, Doing: "well", State: "closed", GRPCState: "closed"})
 	}
 	file := filepath.Join(dir, "lift.yaml")
 	door, err := freeAddr()
 	if err != nil {
 		return w, err
 	}
-	text := fmt.Sprintf(config, w.socket, door, `"`+strings.Join(addrs, `", "`)+`"`)
+	text := fmt.Sprintf(config, w.socket, door, listed(orders), listed(stock))
 	if err = os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return w, err
 	}
@@ -110,6 +110,9 @@ func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err 
 	return w, err
 }
 
+// listed are addresses as a list of lift.yaml has them.
+func listed(addrs []string) string { return `"` + strings.Join(addrs, `", "`) + `"` }
+
 // leftOut says what the demo does without on this machine.
 func (w *world) leftOut() (all []string) {
 	if w.caller == nil {
@@ -129,9 +132,9 @@ func (w *world) logged(source, line string) {
 // invoke runs one invocation and counts what its calls came to; flush waits for
 // those that are still out.
 func (w *world) invoke(ctx context.Context, flush bool) {
-	order := report.Order{Gets: 4, Posts: 2, Timeout: int(callTimeout.Milliseconds()), Flush: flush}
+	order := report.Order{Gets: 4, Posts: 2, RPCs: 2, Timeout: int(callTimeout.Milliseconds()), Flush: flush}
 	for _, i := range w.instances {
-		order.Plain = append(order.Plain, i.addr)
+		order.Plain, order.PlainRPC = append(order.Plain, i.addr), append(order.PlainRPC, i.grpc)
 	}
 	payload, err := json.Marshal(order)
 	if err != nil {
@@ -171,30 +174,30 @@ func (w *world) close() {
 
 // instance is one process of the service.
 type instance struct {
-	program, name, addr, admin string
-	admins                     *http.Client
-	cmd                        *exec.Cmd
+	program, name     string
+	addr, grpc, admin string
+	admins            *http.Client
+	cmd               *exec.Cmd
 }
 
 func newInstance(ctx context.Context, program, name string) (*instance, error) {
 	i := &instance{program: program, name: name}
 	// Past any proxy, and never over a connection to a process that has been killed.
 	i.admins = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	var err error
-	if i.addr, err = freeAddr(); err != nil {
-		return nil, err
+	for _, addr := range []*string{&i.addr, &i.grpc, &i.admin} {
+		var err error
+		if *addr, err = freeAddr(); err != nil {
+			return nil, err
+		}
 	}
-	if i.admin, err = freeAddr(); err != nil {
-		return nil, err
-	}
-	err = i.start(ctx)
+	err := i.start(ctx)
 	return i, err
 }
 
 // start starts the process and waits until it answers.
 func (i *instance) start(ctx context.Context) error {
 	i.stop()
-	i.cmd = exec.Command(i.program, "-id", i.name, "-listen", i.addr, "-admin", i.admin) // it must outlive the start, so without ctx
+	i.cmd = exec.Command(i.program, "-id", i.name, "-listen", i.addr, "-grpc", i.grpc, "-admin", i.admin) // it must outlive the start, so without ctx
 	i.cmd.Stderr = os.Stderr
 	i.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the demo's, not theirs
 	if err := i.cmd.Start(); err != nil {
@@ -202,7 +205,7 @@ func (i *instance) start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	for i.tell(ctx, "/status/200") != nil || !i.listening(ctx) {
+	for i.tell(ctx, "/status/200") != nil || !listening(ctx, i.addr) || !listening(ctx, i.grpc) {
 		if ctx.Err() != nil {
 			return fmt.Errorf("instance %s does not answer on %s", i.name, i.addr)
 		}
@@ -211,8 +214,8 @@ func (i *instance) start(ctx context.Context) error {
 	return nil
 }
 
-func (i *instance) listening(ctx context.Context) bool {
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", i.addr)
+func listening(ctx context.Context, addr string) bool {
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return false
 	}

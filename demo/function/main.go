@@ -1,6 +1,7 @@
 // Command function is the demo's Lambda function. In each invocation it calls
-// the service "orders" by name through Lift, and the same instances, in turn,
-// through a plain http.Client, all at the same time.
+// the services "orders" (HTTP) and "stock" (gRPC) by name through Lift, and the
+// same instances, in turn, through a plain http.Client and a plain gRPC client,
+// all at the same time.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	stockpb "google.golang.org/grpc/interop/grpc_testing"
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/demo/report"
@@ -28,14 +30,19 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	f := &function{lift: client, plain: &http.Client{}}
+	f := &function{lift: client, plain: &http.Client{}, stock: stockpb.NewTestServiceClient(client.Conn("stock"))}
 	lambda.Start(liftlambda.Wrap(client, f.handle))
 }
 
 type function struct {
 	lift  *sdk.Client
+	stock stockpb.TestServiceClient // through Lift
 	plain *http.Client
 	turn  atomic.Int64
+
+	dial       sync.Once
+	plainStock stockpb.TestServiceClient
+	plainErr   error
 
 	out  sync.WaitGroup // plain calls
 	mu   sync.Mutex
@@ -44,19 +51,31 @@ type function struct {
 
 func (f *function) handle(ctx context.Context, order report.Order) ([]report.Call, error) {
 	timeout := time.Duration(order.Timeout) * time.Millisecond
-	calls := make([]report.Call, order.Gets+order.Posts)
+	f.dial.Do(func() { f.plainStock, f.plainErr = plainStock(order.PlainRPC) })
+	if f.plainErr != nil {
+		return nil, f.plainErr
+	}
+	calls := make([]report.Call, order.Gets+order.Posts+order.RPCs)
 	var wg sync.WaitGroup
 	for i := range calls {
-		post := i >= order.Gets
+		kind := report.Call{Post: i >= order.Gets}
+		through, plain := f.throughLift, func(ctx context.Context, c *report.Call) { f.throughPlain(ctx, c, order.Plain) }
+		if i >= order.Gets+order.Posts {
+			kind = report.Call{Way: report.RPC}
+			through = func(ctx context.Context, c *report.Call) { ask(sdk.With(ctx, sdk.Idempotent()), c, f.stock) }
+			plain = func(ctx context.Context, c *report.Call) { ask(ctx, c, f.plainStock) }
+		}
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			calls[i] = timed(report.Call{Lift: true, Post: post}, func(c *report.Call) { f.throughLift(ctx, c) })
+			kind := kind
+			kind.Lift = true
+			calls[i] = timed(kind, func(c *report.Call) { through(ctx, c) })
 		})
 		f.out.Go(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 			defer cancel()
-			call := timed(report.Call{Post: post}, func(c *report.Call) { f.throughPlain(ctx, c, order.Plain) })
+			call := timed(kind, func(c *report.Call) { plain(ctx, c) })
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.made = append(f.made, call)

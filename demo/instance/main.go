@@ -1,5 +1,6 @@
-// Command instance is one instance of the demo's service: it says who it is,
-// fails when it is told to, and hangs up on idle connections on demand.
+// Command instance is one instance of the demo's services, "orders" by HTTP and
+// "stock" by gRPC: it says who it is, fails when it is told to, and hangs up on
+// idle connections on demand.
 package main
 
 import (
@@ -17,14 +18,15 @@ import (
 func main() {
 	id := flag.String("id", "A", "what the instance calls itself")
 	listen := flag.String("listen", "127.0.0.1:0", "where it serves")
+	rpc := flag.String("grpc", "", "where it serves gRPC")
 	admin := flag.String("admin", "", "where it is told how to behave")
 	flag.Parse()
-	if err := run(*id, *listen, *admin); err != nil {
+	if err := run(*id, *listen, *rpc, *admin); err != nil {
 		log.Fatalf("instance %s: %v", *id, err)
 	}
 }
 
-func run(id, listen, admin string) error {
+func run(id, listen, rpc, admin string) error {
 	var status atomic.Int64
 	status.Store(http.StatusOK)
 	var idle idleConns
@@ -37,6 +39,7 @@ func run(id, listen, admin string) error {
 			fmt.Fprintf(w, "{\"instance\":%q}\n", id)
 		}),
 	}
+	stock := &stock{id: id, status: &status}
 	control := http.NewServeMux()
 	control.HandleFunc("POST /status/{code}", func(w http.ResponseWriter, r *http.Request) {
 		code, err := strconv.Atoi(r.PathValue("code"))
@@ -47,9 +50,9 @@ func run(id, listen, admin string) error {
 		status.Store(int64(code))
 	})
 	control.HandleFunc("POST /close-idle", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, idle.close())
+		fmt.Fprintln(w, idle.close()+stock.close())
 	})
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	if admin != "" {
 		l, err := net.Listen("tcp", admin)
 		if err != nil {
@@ -58,6 +61,13 @@ func run(id, listen, admin string) error {
 		go func() {
 			failed <- (&http.Server{Handler: control, ReadHeaderTimeout: time.Minute}).Serve(l)
 		}()
+	}
+	if rpc != "" {
+		l, err := net.Listen("tcp", rpc)
+		if err != nil {
+			return err
+		}
+		go func() { failed <- stock.serve(l) }()
 	}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {

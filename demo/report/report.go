@@ -5,10 +5,13 @@ import "time"
 
 // Order is one invocation's payload: what to call, and how often.
 type Order struct {
-	Gets    int      `json:"gets"`
-	Posts   int      `json:"posts"`
-	Plain   []string `json:"plain"` // addresses for the calls without Lift
-	Timeout int      `json:"timeout_ms"`
+	Gets  int      `json:"gets"`
+	Posts int      `json:"posts"`
+	RPCs  int      `json:"rpcs"`
+	Plain []string `json:"plain"` // addresses for the calls without Lift
+	// PlainRPC are those for gRPC.
+	PlainRPC []string `json:"plain_rpc"`
+	Timeout  int      `json:"timeout_ms"`
 	// Flush has the function wait for the plain calls that are still out. Without
 	// it they report in a later invocation, so that those that hang do not hold
 	// up the others.
@@ -18,6 +21,7 @@ type Order struct {
 // The ways in which calls are made. HTTP is the function's own, by the SDK.
 const (
 	HTTP   = ""
+	RPC    = "grpc"   // the same, gRPC
 	Caller = "caller" // another language's, through the plain door
 )
 
