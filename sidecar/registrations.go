@@ -80,7 +80,7 @@ func (d *door) Deregister(ctx context.Context, req *liftv1.DeregisterRequest) (o
 func (r *registrations) register(ctx context.Context, i registry.Instance, owner *socket.Peer) error {
 	if r.cfg.Registrar == nil {
 		return &lift.Error{Code: lift.Misconfigured, Service: i.Service, Err: errors.New(
-			"the sidecar has no registry to announce instances in; set one up in its lift.yaml")}
+			`the sidecar has no registry to announce instances in; name one in its lift.yaml, such as registry: {consul: {address: "http://127.0.0.1:8500"}}`)}
 	}
 	if err := i.Validate(); err != nil {
 		return &lift.Error{Code: lift.InvalidCall, Service: i.Service, Err: err}
