@@ -22,7 +22,7 @@ func TestKubernetes(t *testing.T) {
 	var shop *appsv1.Deployment
 	config := ""
 	seen := map[string]bool{}
-	for _, document := range strings.SplitSeq(string(text), "\n---\n") {
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
 		var kind metav1.TypeMeta
 		if err := yaml.Unmarshal([]byte(document), &kind); err != nil {
 			t.Fatal(err)
