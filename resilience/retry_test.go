@@ -85,6 +85,21 @@ func TestRetryWaitsWithFullJitter(t *testing.T) {
 	})
 }
 
+// Who has too much to do is given time, though nothing ran: another endpoint of the
+// same service would say the same at once.
+func TestRetryOfAThrottledCallWaits(t *testing.T) {
+	for outcome, waits := range map[lift.Outcome]bool{lift.Failed: false, lift.Overloaded: true} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			s := &script{steps: []step{{status: 429, outcome: outcome}, fine}}
+			resp, err := retried(resilience.RetryConfig{}, s).Call(&lift.Call{Method: "POST", Began: lift.Now()})
+			if err != nil || resp.Status != 200 || (time.Since(began) > 0) != waits {
+				t.Errorf("%s: %v after %s", outcome, err, time.Since(began))
+			}
+		})
+	}
+}
+
 func TestRetryStaysInsideTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := sick

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/liftmesh/lift"
@@ -248,6 +249,31 @@ func TestHeed(t *testing.T) {
 			t.Errorf("%s: log %q, want %q", name, log.String(), tt.says)
 		}
 	}
+}
+
+// Credentials that AWS calls expired are not signed with again.
+func TestHeedRenews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f *fetched
+		f = newFetched(func() (Credentials, error) { return f.hours(1) })
+		s := New(Config{Service: Lambda, Region: "us-east-1", Source: f.Source, Now: f.now})
+		step := s.Heed(lift.CallerFunc(func(*lift.Call) (*lift.Response, error) {
+			if err := s.Sign(t.Context(), request(t, "GET", "h", "/"), nil); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(time.Second) // on its way
+			return &lift.Response{Status: 403, Header: []lift.Field{{Name: "X-Amzn-Errortype", Value: "ExpiredTokenException"}}, Body: lift.BytesBody(nil)}, nil
+		}))
+		if _, err := f.Credentials(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		// Those that came while an attempt ran are not blamed for it.
+		for call, asked := range []int32{1, 2, 2, 3} {
+			if _, err := step.Call(&lift.Call{}); err != nil || f.asked.Load() != asked {
+				t.Errorf("call %d: %v, asked %d times, want %d", call, err, f.asked.Load(), asked)
+			}
+		}
+	})
 }
 
 func TestSecretsStayOut(t *testing.T) {

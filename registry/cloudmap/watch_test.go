@@ -223,6 +223,19 @@ func TestOnDemand(t *testing.T) {
 	})
 }
 
+// A revision says nothing of health, and there it is not asked for.
+func TestOnDemandAsksForTheWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		r := f.registry(freezes, func(c *Config) { c.Refetch = time.Hour })
+		follow(t, r)
+		time.Sleep(time.Minute)
+		r.Needed("orders")
+		synctest.Wait()
+		f.want(t, "@0 @60")
+	})
+}
+
 // A question that a freeze cuts in two is no failure; it is put again when needed.
 func TestFreezeInsideAQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
