@@ -128,6 +128,12 @@ func TestExampleInTheDocsLoads(t *testing.T) {
 	}
 }
 
+func TestExamplesOfConsulLoad(t *testing.T) {
+	if c := sound1(t, exampleOf(t, "../docs/consul.md"), env()); len(c.Services) != 3 {
+		t.Errorf("%d services", len(c.Services))
+	}
+}
+
 func TestExampleOfDNSLoads(t *testing.T) {
 	if c := sound1(t, exampleOf(t, "../docs/dns.md"), env()); len(c.Services) != 3 {
 		t.Errorf("%d services", len(c.Services))
