@@ -75,7 +75,7 @@ func Config(edit func(*mesh.ServiceConfig)) Option {
 
 // Service adds a service whose requests handler answers, all endpoints alike. A
 // [*grpc.Server] is one too, and is called by gRPC. A service of the same name is
-// replaced.
+// replaced. It returns once the engine knows who serves.
 func (m *Mesh) Service(name string, handler http.Handler, opts ...Option) *Service {
 	m.t.Helper()
 	o := options{endpoints: 1}
@@ -101,6 +101,7 @@ func (m *Mesh) Service(name string, handler http.Handler, opts ...Option) *Servi
 	if _, err := m.engine.Reload(services); err != nil {
 		m.t.Fatalf("the service %q: %v", name, err)
 	}
+	s.await()
 	return s
 }
 

@@ -3,7 +3,9 @@ package lifttest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/internal/pipenet"
@@ -45,19 +47,22 @@ func (s *Service) Endpoints() []*Endpoint {
 	return serving
 }
 
-// Add has one more endpoint serve.
+// Add has one more endpoint serve. It returns once the engine has heard of it.
 func (s *Service) Add() *Endpoint {
 	e := s.grow()
 	s.tell()
+	s.await()
 	return e
 }
 
-// Remove has the registry no longer name e. What runs there goes on.
+// Remove has the registry no longer name e, and returns once the engine has heard
+// of it. What runs there goes on.
 func (s *Service) Remove(e *Endpoint) {
 	s.mu.Lock()
 	e.gone = true
 	s.mu.Unlock()
 	s.tell()
+	s.await()
 }
 
 // RegistryFails has the registry fail with err until the next Add or Remove.
@@ -84,4 +89,30 @@ func (s *Service) tell() {
 		set = append(set, lift.Endpoint{Addr: e.addr})
 	}
 	s.registry.Set(set...)
+}
+
+// await waits until the engine has the set that it was told: it hears of it in a
+// goroutine of its own. It gives up after a second, since another service may have
+// taken the name.
+func (s *Service) await() {
+	for range 1000 {
+		if s.isKnown() {
+			return
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+func (s *Service) isKnown() bool {
+	set := s.Endpoints()
+	known := s.mesh.engine.Service(s.name).Snapshot()
+	if known.Endpoints == nil || len(known.Endpoints) != len(set) {
+		return false
+	}
+	for _, e := range known.Endpoints {
+		if !slices.ContainsFunc(set, func(o *Endpoint) bool { return o.addr == e.Addr }) {
+			return false
+		}
+	}
+	return true
 }

@@ -237,6 +237,18 @@ func TestConnErrorsOfLift(t *testing.T) {
 	check(err)
 }
 
+// The way past a sidecar that is gone speaks HTTP/1.1, which is none for gRPC.
+func TestConnStays(t *testing.T) {
+	client := sdk.New(newEngine(t, func(c *lift.Call) (*lift.Response, error) {
+		return nil, lift.Errorf(c, lift.NoSidecar, "nobody answers")
+	}), sdk.Direct(map[string]string{"orders": "http://127.0.0.1:1"}))
+	var rec sdk.Record
+	_, err := testStub(client).UnaryCall(sdk.With(t.Context(), sdk.RecordIn(&rec)), &grpc_testing.SimpleRequest{})
+	if wantCode(t, err, lift.NoSidecar); rec.Direct() {
+		t.Error("the call went direct")
+	}
+}
+
 func TestConnServerStream(t *testing.T) {
 	overServer(t, func(t *testing.T, _ *testService, client *sdk.Client, eng *engine) {
 		in := &grpc_testing.StreamingOutputCallRequest{ResponseStatus: &grpc_testing.EchoStatus{Code: 10, Message: "at the end"}}
