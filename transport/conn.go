@@ -33,6 +33,7 @@ type conn struct {
 	mu      sync.Mutex
 	isOver  bool
 	heard   bool // a byte of this exchange's response has come
+	spoke   bool // one has come in any exchange: both sides speak the same
 	asked   bool // a write of this exchange has begun
 	sending bool // a write is on its way
 	sent    bool // a byte of this exchange's request has left
@@ -99,15 +100,15 @@ func (c *conn) Read(p []byte) (int, error) {
 			// An answer that comes before its request would be taken for the
 			// answer to the next one.
 			n, err = 0, errUnsolicited
-		case !c.heard && c.secure == nil && isAlert(p[:n]):
+		case !c.spoke && c.secure == nil && isAlert(p[:n]):
 			n, err, c.denied = 0, errSpeaksTLS, errSpeaksTLS
 		default:
-			c.heard = true
+			c.heard, c.spoke = true, true
 		}
 	}
 	if err != nil && c.readErr == nil {
 		c.readErr = err
-		if c.secure != nil && !c.heard && refused(err) {
+		if c.secure != nil && !c.spoke && refused(err) {
 			c.denied = err
 		}
 	}

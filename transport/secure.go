@@ -68,6 +68,7 @@ func (s *securer) secure(ctx context.Context, nc net.Conn) (*secured, error) {
 		_ = nc.Close()
 		return nil, &misconfigured{fmt.Errorf("TLS: %w", err)}
 	}
+	s.tls.warn(s.log)
 	out := &secured{wire: &wire{Conn: nc}, demanded: new(atomic.Bool), shown: m.pair != nil}
 	cfg := s.tls.config(m, s.addr, s.host)
 	cfg.NextProtos = s.offer

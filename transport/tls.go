@@ -59,10 +59,6 @@ func (t *TLS) Prepare() error {
 func (t *TLS) current(log *slog.Logger) (*material, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.InsecureSkipVerify && !t.insecure {
-		t.insecure = true
-		log.Warn("certificates are not verified: anybody on the way can read and answer; remove tls.verify: false")
-	}
 	seen := stampsOf(append(slices.Clip(t.CA), t.Cert, t.Key))
 	if t.held != nil && (seen.equal(t.held.stamps) || seen.equal(t.broken)) {
 		return t.held, nil
@@ -82,6 +78,16 @@ func (t *TLS) current(log *slog.Logger) (*material, error) {
 		return t.held, nil
 	default:
 		return nil, err
+	}
+}
+
+// warn tells once of what is not safe.
+func (t *TLS) warn(log *slog.Logger) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.InsecureSkipVerify && !t.insecure {
+		t.insecure = true
+		log.Warn("certificates are not verified: anybody on the way can read and answer; remove tls.verify: false")
 	}
 }
 

@@ -299,8 +299,12 @@ func TestTLSUnverified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		up := &upstream{next: healthy, tls: a.Server("somebody", nil)}
+		secure := &transport.TLS{InsecureSkipVerify: true}
+		if err := secure.Load(); err != nil { // as at start, where nobody hears
+			t.Fatal(err)
+		}
 		p := transport.NewPool("orders.test:80", transport.Options{
-			Config: transport.Config{TLS: &transport.TLS{InsecureSkipVerify: true}, MaxConnections: 2}, Dial: up.dial, Log: slog.New(slog.NewTextHandler(&log, nil)),
+			Config: transport.Config{TLS: secure, MaxConnections: 2}, Dial: up.dial, Log: slog.New(slog.NewTextHandler(&log, nil)),
 		})
 		if err := p.Warm(t.Context(), 2); err != nil {
 			t.Fatal(err)
@@ -354,6 +358,20 @@ func TestPlainAtTLS(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An alert on a connection that has served before says nothing of who read what.
+func TestAlertAfterAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, onceThen(answering("\x15\x03\x03\x00\x02\x02\x28")), transport.Config{})
+		b.mustCall(t, "POST")
+		c := b.call("POST", nil)
+		_, err := b.Call(c)
+		wantError(t, err, lift.BadResponse)
+		if c.Attempts[0].Reached != lift.MayHaveActed {
+			t.Errorf("reached %v", c.Attempts[0].Reached)
+		}
+	})
 }
 
 // Over real sockets: a connection with a session ticket on it that nobody has read
