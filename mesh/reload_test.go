@@ -1,8 +1,10 @@
 package mesh_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -259,6 +261,65 @@ func TestReloadMends(t *testing.T) {
 		reload(t, m, mesh.ServiceConfig{Name: "orders", Registry: registrytest.NewFake(n.endpoints()...)})
 		if r := send(m, get()); r.err != nil {
 			t.Error(r.err)
+		}
+	})
+}
+
+// A running call of a service that was removed still has its second try.
+func TestReloadLeavesARunningCallItsRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := all()
+		fake := registrytest.NewFake(n.endpoints()...)
+		m := start(t, n, fake, func(o *mesh.Options) { o.Services[0].Timeout, o.Services[0].AttemptTimeout = time.Minute, time.Minute })
+		for _, i := range n.instances {
+			i.set(func(i *instance) { i.hung = make(chan struct{}) })
+		}
+		running := make(chan result)
+		go func() { running <- send(m, get()) }()
+		synctest.Wait()
+		reload(t, m, mesh.ServiceConfig{Name: "other", Registry: fake})
+		for _, i := range n.instances {
+			if i.seen() > 0 {
+				i.Kill()
+				continue
+			}
+			i.set(func(i *instance) { close(i.hung); i.hung = nil })
+		}
+		if r := <-running; r.err != nil || len(r.call.Attempts) != 2 {
+			t.Errorf("%v, %d attempts", r.err, len(r.call.Attempts))
+		}
+	})
+}
+
+// late is a registry that says one more thing when it is told to end.
+type late struct{ first, last []lift.Endpoint }
+
+func (l late) Watch(ctx context.Context, _ string) iter.Seq2[[]lift.Endpoint, error] {
+	return func(yield func([]lift.Endpoint, error) bool) {
+		if !yield(l.first, nil) {
+			return
+		}
+		<-ctx.Done()
+		time.Sleep(time.Second)
+		if yield(l.last, nil) {
+			yield(nil, errors.New("and I am broken"))
+		}
+	}
+}
+
+// Once another source has the word, the one before it has none.
+func TestReloadEndsTheOldSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := all()
+		m := start(t, n, nil, func(o *mesh.Options) {
+			o.Services[0].Registry = late{n.endpoints()[:1], n.endpoints()[1:2]}
+		})
+		send(m, get())
+		reload(t, m, mesh.ServiceConfig{Name: "orders", Registry: registrytest.NewFake(n.endpoints()[2:]...)})
+		time.Sleep(2 * time.Second)
+		st := m.Service("orders").Snapshot()
+		if r := send(m, get()); r.err != nil || r.body != "c:1" || st.Error != "" {
+			t.Errorf("%v, answered by %s, error %q", r.err, r.body, st.Error)
 		}
 	})
 }
