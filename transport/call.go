@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"errors"
-
 	"github.com/liftmesh/lift"
 )
 
@@ -104,5 +102,5 @@ func (p *Pool) refused() *failure {
 	if !p.closed {
 		return nil
 	}
-	return &failure{code: lift.Unavailable, err: errors.New("the endpoint has left the set and takes no new calls")}
+	return &failure{code: lift.Unavailable, err: errLeft}
 }

@@ -24,11 +24,11 @@ func (p *Pool) connect(wait, dialing context.Context, slotted bool) (c *conn, f 
 		}
 	}()
 	if !slotted && !p.slots.acquire(wait.Done()) {
-		return nil, &failure{code: lift.Unavailable, err: errors.New("no connection was free in this process; is something holding many calls open?")}
+		return nil, &failure{code: lift.Unavailable, err: errNoSlot}
 	}
 	slotted = true
 	if !p.slots.connect(wait.Done()) {
-		return nil, &failure{code: lift.Unavailable, err: errors.New("too many connects are under way in this process")}
+		return nil, &failure{code: lift.Unavailable, err: errConnects}
 	}
 	nc, err := p.dial(dialing)
 	if err != nil {

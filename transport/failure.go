@@ -45,13 +45,9 @@ func (x *exchange) failureOn(c *conn, err error) *failure {
 		return f
 	}
 	f := &failure{code: lift.Unavailable, silent: !heard, unsent: unsent}
-	var broken *uploadError
 	switch {
-	case errors.As(err, &broken):
-		f.code, f.err, f.silent = lift.CallCanceled, fmt.Errorf("the request's body broke off at the caller's end: %w", broken.err), false
-		if errors.Is(broken.err, lift.TooLarge) {
-			f.code, f.err = lift.TooLarge, fmt.Errorf("the request's body: %w", broken.err)
-		}
+	case f.upload(err):
+		f.silent = false
 	case denied != nil && c.secure != nil:
 		f.err = x.pool.dialer.secure.refusal(alertOf(denied), denied, c.secure.demanded.Load(), c.secure.shown)
 	case denied != nil:
@@ -70,6 +66,19 @@ func (x *exchange) failureOn(c *conn, err error) *failure {
 		f.err = silentBreak(err)
 	}
 	return f
+}
+
+// upload reports whether it was the request's body that broke, and says so.
+func (f *failure) upload(err error) bool {
+	broken, ok := errors.AsType[*uploadError](err)
+	if !ok {
+		return false
+	}
+	f.code, f.err = lift.CallCanceled, fmt.Errorf("the request's body broke off at the caller's end: %w", broken.err)
+	if errors.Is(broken.err, lift.TooLarge) {
+		f.code, f.err = lift.TooLarge, fmt.Errorf("the request's body: %w", broken.err)
+	}
+	return true
 }
 
 // silentBreak words the end of a connection that brought no answer.

@@ -86,8 +86,6 @@ func (x *muxExchange) call(c *lift.Call, a *lift.Attempt) (*lift.Response, *fail
 	return x.deliver(c, a)
 }
 
-var errLeft = errors.New("the endpoint has left the set and takes no new calls")
-
 func (m *Mux) refused() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

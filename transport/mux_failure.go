@@ -37,7 +37,7 @@ func (x *muxExchange) failureOn(err error) *failure {
 	var whole http2.ConnectionError
 	var away http2.GoAwayError //nolint:staticcheck // what this client returns
 	switch {
-	case x.uploadBroke(err, f):
+	case f.upload(err):
 	case errors.As(err, &stream):
 		x.streamFailure(stream, f)
 	case errors.As(err, &whole) && http2.ErrCode(whole) == http2.ErrCodeCompression:
@@ -62,19 +62,6 @@ func (x *muxExchange) failureOn(err error) *failure {
 		f.silent, f.err = true, silentBreak(err)
 	}
 	return f
-}
-
-// uploadBroke reports whether it was the request's body that broke, and says so.
-func (x *muxExchange) uploadBroke(err error, f *failure) bool {
-	var broken *uploadError
-	if !errors.As(err, &broken) {
-		return false
-	}
-	f.code, f.err = lift.CallCanceled, fmt.Errorf("the request's body broke off at the caller's end: %w", broken.err)
-	if errors.Is(broken.err, lift.TooLarge) {
-		f.code, f.err = lift.TooLarge, fmt.Errorf("the request's body: %w", broken.err)
-	}
-	return true
 }
 
 // streamFailure is the end of one stream of a connection that goes on: the

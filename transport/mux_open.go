@@ -34,7 +34,7 @@ func (m *Mux) connect(wait <-chan struct{}) (*muxConn, *failure) {
 	}
 	if !m.slots.connect(wait) {
 		m.slots.release()
-		return nil, &failure{code: lift.Unavailable, err: errors.New("too many connects are under way in this process")}
+		return nil, &failure{code: lift.Unavailable, err: errConnects}
 	}
 	defer m.slots.connected()
 	nc, _, err := m.dialer.open(context.Background())

@@ -1,14 +1,11 @@
 package transport
 
 import (
-	"errors"
 	"slices"
 	"time"
 
 	"github.com/liftmesh/lift"
 )
-
-var errNoSlot = errors.New("no connection was free in this process; is something holding many calls open?")
 
 // muxWaiter is a call for which there is no place yet.
 type muxWaiter struct {

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,12 @@ import (
 const (
 	DefaultConnections = 256
 	DefaultConnects    = 4
+)
+
+// What a call dies of that has come to these limits in its time.
+var (
+	errNoSlot   = errors.New("no connection was free in this process; is something holding many calls open?")
+	errConnects = errors.New("too many connects are under way in this process")
 )
 
 // Slots is what all pools of a process share: how many connections may be open,

@@ -2,12 +2,15 @@ package transport
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 
 	"github.com/liftmesh/lift"
 )
+
+var errLeft = errors.New("the endpoint has left the set and takes no new calls")
 
 // way is what the ways to an endpoint have in common, whatever is spoken on them.
 type way struct {
