@@ -72,6 +72,9 @@ func Step(cfg Config) lift.Policy {
 
 // payload is what the function is given for c.
 func (cfg *Config) payload(c *lift.Call) ([]byte, *lift.Error) {
+	if c.Upgrade != "" {
+		return nil, lift.Errorf(c, lift.InvalidCall, "a function that is invoked has no connection to upgrade to %s; give it a WebSocket API in front", c.Upgrade)
+	}
 	content, whole := c.Body.Complete()
 	if !whole {
 		return nil, lift.Errorf(c, lift.Internal, "the request's body is still coming in, and is to be wrapped as a whole")

@@ -269,6 +269,14 @@ func TestIdempotence(t *testing.T) {
 	}
 }
 
+func TestNoUpgrade(t *testing.T) {
+	c := call("GET", "/", nil)
+	c.Upgrade = "websocket"
+	if _, err := step(t, "orders", invoke.HTTP, &invoketest.API{}).Call(c); lift.CodeOf(err) != lift.InvalidCall {
+		t.Error(err)
+	}
+}
+
 func TestParseFunction(t *testing.T) {
 	for s, want := range map[string]string{
 		"orders": "orders||", "orders:live": "orders|live|", "orders:7": "orders|7|", "orders:$LATEST": "orders|$LATEST|",

@@ -10,13 +10,16 @@ import (
 // Whole has the request's body here, all of it, before anything is sent: for what
 // is signed or wrapped as one piece. A body of more than limit bytes is refused as
 // TooLarge, unsent. It waits for what is still coming in under the call's deadline
-// and its cancel. limit <= 0 is no step at all.
+// and its cancel. A call that upgrades has no body before the answer. limit <= 0 is no step at all.
 func Whole(limit int64, now func() lift.Instant) lift.Policy {
 	if limit <= 0 {
 		return nil
 	}
 	return func(next lift.Caller) lift.Caller {
 		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+			if c.Upgrade != "" { // the body is for after the answer
+				return next.Call(c)
+			}
 			if c.Body.Size() > limit {
 				return nil, lift.Errorf(c, lift.TooLarge, "the request's body has %d bytes, and %d are what this service takes", c.Body.Size(), limit)
 			}

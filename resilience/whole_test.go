@@ -65,6 +65,15 @@ func TestWhole(t *testing.T) {
 			})
 		})
 	}
+	passed := false
+	step := resilience.Whole(5, lift.Now)(lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		_, whole := c.Body.Complete()
+		passed = !whole
+		return &lift.Response{Body: lift.BytesBody(nil)}, nil
+	}))
+	if _, err := step.Call(&lift.Call{Upgrade: "websocket", Body: stream("123456", -1)}); err != nil || !passed {
+		t.Errorf("a call that upgrades: %v", err)
+	}
 	if resilience.Whole(0, lift.Now) != nil {
 		t.Error("a step that has nothing to do")
 	}

@@ -32,12 +32,15 @@ func (s signer) head(ctx context.Context, r *http.Request, body *lift.Body) (f *
 
 // signed has a request signed, within the attempt's bounds.
 func (b *bounds) signed(r *request) *failure {
-	u := r.url // the signer's own
+	u, body := r.url, r.body // the signer's own
+	if r.upgrade != "" {
+		body = nil // it follows the answer
+	}
 	head := &http.Request{
-		Method: r.method, URL: &u, Header: r.header, Host: b.cfg.Host, ContentLength: r.body.Size(),
+		Method: r.method, URL: &u, Header: r.header, Host: b.cfg.Host, ContentLength: body.Size(),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	f := b.sign.head(b, head, r.body)
+	f := b.sign.head(b, head, body)
 	if f == nil {
 		return nil
 	}

@@ -181,3 +181,21 @@ func TestCheckHostAndPrefix(t *testing.T) {
 		}
 	}
 }
+
+// What follows an upgrade is no part of the request that is signed.
+func TestSignOfAnUpgrade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var length int64 = -2
+		whole := false
+		b := newSigned(t, healthy, func(_ context.Context, r *http.Request, body *lift.Body) error {
+			_, whole = body.Complete()
+			length = r.ContentLength
+			return nil
+		})
+		c := b.call("GET", live(strings.NewReader("frames"), -1))
+		c.Upgrade = "websocket"
+		if _, err := b.Call(c); err != nil || !whole || length != 0 {
+			t.Errorf("%v, length %d, whole %v", err, length, whole)
+		}
+	})
+}

@@ -166,6 +166,7 @@ func TestSignErrors(t *testing.T) {
 		says   string
 	}{
 		"no credentials": {Config{Region: "us-east-1", Source: NewSource(SourceOptions{})}, "/", nil, nil, lift.Misconfigured, "there are no credentials; set AWS_ACCESS_KEY_ID"},
+		"elsewhere":      {Config{Region: "us-east-1", Source: NewSource(SourceOptions{Lookup: env("AWS_WEB_IDENTITY_TOKEN_FILE", "/x")})}, "/", nil, nil, lift.Misconfigured, "AWS_WEB_IDENTITY_TOKEN_FILE is set, and not read here"},
 		"half":           {Config{Region: "us-east-1", Source: NewSource(SourceOptions{Lookup: env(keyVariable, "x")})}, "/", nil, nil, lift.Misconfigured, "one is set and one is not"},
 		"no region":      {Config{Source: keyed(testKey)}, "/", nil, nil, lift.Misconfigured, "the region is not known: h does not tell it"},
 		"semicolon":      {Config{Region: "us-east-1", Source: keyed(testKey)}, "/?a;b", nil, nil, lift.InvalidCall, "write %3B"},

@@ -36,7 +36,7 @@ type SourceOptions struct {
 // Source gives credentials: those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
 // AWS_SESSION_TOKEN, else those of the endpoint that AWS_CONTAINER_CREDENTIALS_FULL_URI
 // or _RELATIVE_URI names (ECS, EKS, Lambda's SnapStart), which it renews. The
-// variables are read at the first use. Safe for concurrent use.
+// variables are read at each use. Safe for concurrent use.
 type Source struct {
 	o     SourceOptions
 	fetch func(ctx context.Context) (Credentials, error) // a test has another
@@ -75,7 +75,7 @@ func (s *Source) Credentials(ctx context.Context) (Credentials, error) {
 	}
 	if _, ok := s.o.Lookup(fullURI); !ok {
 		if _, ok := s.o.Lookup(relativeURI); !ok {
-			return Credentials{}, fmt.Errorf("%w: there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the function or the task a role", lift.Misconfigured)
+			return Credentials{}, fmt.Errorf("%w: there are no credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the function or the task a role%s", lift.Misconfigured, s.elsewhere())
 		}
 	}
 	for first := true; ; first = false {
@@ -89,6 +89,16 @@ func (s *Source) Credentials(ctx context.Context) (Credentials, error) {
 			return Credentials{}, fmt.Errorf("%w: waited for credentials: %w", lift.Misconfigured, context.Cause(ctx))
 		}
 	}
+}
+
+// elsewhere says what the environment names that is not read here.
+func (s *Source) elsewhere() string {
+	for _, name := range []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		if v, _ := s.o.Lookup(name); v != "" {
+			return " (" + name + " is set, and not read here; on EKS, Pod Identity is)"
+		}
+	}
+	return ""
 }
 
 // held is what is held, and what to wait for if that is nothing good. first: a
