@@ -83,6 +83,10 @@ func (s *screen) others(b *strings.Builder) {
 		fmt.Fprintf(b, "  %s %s", v.Name, paint(v.GRPCState, 0))
 	}
 	b.WriteString("\n")
+	if s.t.consul {
+		all := s.t.sum(kind{report.Consul, true, false})
+		fmt.Fprintf(b, "  %-8s %6d GETs of what Consul knows, %d failed, p50 %s\n", "Consul", all.Sent, all.Failed, short(all.quantile(0.5)))
+	}
 	if s.t.language != "" {
 		all := s.t.sum(kind{report.Caller, true, false})
 		fmt.Fprintf(b, "  %-8s %6d GETs through the plain door, %d failed, p50 %s\n", s.t.language, all.Sent, all.Failed, short(all.quantile(0.5)))
@@ -129,6 +133,9 @@ func (s *screen) table() {
 	s.block("GET", kind{report.HTTP, false, false})
 	s.block("POST", kind{report.HTTP, false, true})
 	s.block("gRPC", kind{report.RPC, false, false})
+	if s.t.consul {
+		s.block("Consul GET", kind{report.Consul, false, false})
+	}
 	if s.t.language != "" {
 		s.block(s.t.language+" GET", kind{report.Caller, false, false})
 	}

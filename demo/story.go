@@ -122,6 +122,9 @@ func (w *world) verdict() (missed []string) {
 		expect(t.served(i, phaseThawed) > 0, "%s served nothing after the thaw", v)
 	}
 	kinds := []kind{{report.HTTP, true, false}, {report.HTTP, true, true}, {report.RPC, true, false}}
+	if t.consul {
+		kinds = append(kinds, kind{report.Consul, true, false})
+	}
 	if t.language != "" {
 		kinds = append(kinds, kind{report.Caller, true, false})
 	}

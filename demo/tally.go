@@ -74,6 +74,7 @@ type tally struct {
 	phases    []*phase
 	instances []*instanceView
 	changes   []change
+	consul    bool     // there is one
 	language  string   // of the caller at the plain door, "" without one
 	lost      []string // calls that Lift promised and failed, for the reader
 	faults    []string // invocations that failed
@@ -82,6 +83,7 @@ type tally struct {
 // change is one change of an endpoint's state, as lift-extension logged it.
 type change struct {
 	Phase    int
+	Service  string `json:"service"`
 	Endpoint string `json:"endpoint"`
 	From     string `json:"from"`
 	To       string `json:"to"`
@@ -139,7 +141,7 @@ func (t *tally) fault(what string) {
 // logged takes a line that lift-extension wrote.
 func (t *tally) logged(line string) {
 	var c change
-	if json.Unmarshal([]byte(line), &c) != nil || c.Message != "endpoint state" {
+	if json.Unmarshal([]byte(line), &c) != nil || c.Message != "endpoint state" || c.Service == "parts" { // those are the same instances once more
 		return
 	}
 	t.mu.Lock()

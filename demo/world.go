@@ -35,7 +35,7 @@ defaults:
 services:
   orders: {from: static, endpoints: [%s]}
   stock: {from: static, protocol: grpc, endpoints: [%s]}
-`
+%s`
 
 // world is everything that runs: the instances, and the environment of the
 // function and lift-extension.
@@ -43,6 +43,7 @@ type world struct {
 	dir, socket, logFile string
 	log                  io.WriteCloser
 	instances            []*instance
+	consul               *consul // nil where none has been built
 	caller               *caller // nil where there is no other language
 	emulator             *emulator.Emulator
 	tally                *tally
@@ -85,11 +86,15 @@ func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err 
 		t.instances = append(t.instances, &instanceView{Name: name, Addr: i.addr, GRPC: i.grpc, Doing: "well", State: "closed", GRPCState: "closed"})
 	}
 	file := filepath.Join(dir, "lift.yaml")
+	if w.consul, err = startConsul(ctx, dir, w.instances); err != nil {
+		return w, err
+	}
+	t.consul = w.consul != nil
 	door, err := freeAddr()
 	if err != nil {
 		return w, err
 	}
-	text := fmt.Sprintf(config, w.socket, door, listed(orders), listed(stock))
+	text := fmt.Sprintf(config, w.socket, door, listed(orders), listed(stock), w.consul.lines())
 	if err = os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return w, err
 	}
@@ -115,6 +120,9 @@ func listed(addrs []string) string { return `"` + strings.Join(addrs, `", "`) + 
 
 // leftOut says what the demo does without on this machine.
 func (w *world) leftOut() (all []string) {
+	if w.consul == nil {
+		all = append(all, "a service found by Consul; make tools builds one")
+	}
 	if w.caller == nil {
 		all = append(all, "a caller in another language; python3 or node would be one")
 	}
@@ -133,6 +141,9 @@ func (w *world) logged(source, line string) {
 // those that are still out.
 func (w *world) invoke(ctx context.Context, flush bool) {
 	order := report.Order{Gets: 4, Posts: 2, RPCs: 2, Timeout: int(callTimeout.Milliseconds()), Flush: flush}
+	if w.consul != nil {
+		order.Parts = 1
+	}
 	for _, i := range w.instances {
 		order.Plain, order.PlainRPC = append(order.Plain, i.addr), append(order.PlainRPC, i.grpc)
 	}
@@ -164,6 +175,7 @@ func (w *world) close() {
 	if w.emulator != nil {
 		_ = w.emulator.Shutdown(ctx, "")
 	}
+	w.consul.stop()
 	for _, i := range w.instances {
 		i.stop()
 	}

@@ -55,12 +55,17 @@ func (f *function) handle(ctx context.Context, order report.Order) ([]report.Cal
 	if f.plainErr != nil {
 		return nil, f.plainErr
 	}
-	calls := make([]report.Call, order.Gets+order.Posts+order.RPCs)
+	calls := make([]report.Call, order.Gets+order.Posts+order.RPCs+order.Parts)
 	var wg sync.WaitGroup
 	for i := range calls {
 		kind := report.Call{Post: i >= order.Gets}
-		through, plain := f.throughLift, func(ctx context.Context, c *report.Call) { f.throughPlain(ctx, c, order.Plain) }
-		if i >= order.Gets+order.Posts {
+		through := func(ctx context.Context, c *report.Call) { f.throughLift(ctx, c, "orders") }
+		plain := func(ctx context.Context, c *report.Call) { f.throughPlain(ctx, c, order.Plain) }
+		switch {
+		case i >= order.Gets+order.Posts+order.RPCs:
+			kind = report.Call{Way: report.Consul}
+			through, plain = func(ctx context.Context, c *report.Call) { f.throughLift(ctx, c, "parts") }, nil
+		case i >= order.Gets+order.Posts:
 			kind = report.Call{Way: report.RPC}
 			through = func(ctx context.Context, c *report.Call) { ask(sdk.With(ctx, sdk.Idempotent()), c, f.stock) }
 			plain = func(ctx context.Context, c *report.Call) { ask(ctx, c, f.plainStock) }
@@ -68,10 +73,13 @@ func (f *function) handle(ctx context.Context, order report.Order) ([]report.Cal
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, timeout)
 			defer cancel()
-			kind := kind
-			kind.Lift = true
-			calls[i] = timed(kind, func(c *report.Call) { through(ctx, c) })
+			lifted := kind
+			lifted.Lift = true
+			calls[i] = timed(lifted, func(c *report.Call) { through(ctx, c) })
 		})
+		if plain == nil {
+			continue
+		}
 		f.out.Go(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 			defer cancel()
@@ -103,14 +111,14 @@ type answer struct {
 	Instance string `json:"instance"`
 }
 
-func (f *function) throughLift(ctx context.Context, c *report.Call) {
+func (f *function) throughLift(ctx context.Context, c *report.Call, service string) {
 	var rec sdk.Record
 	var got answer
 	var err error
 	if c.Post {
-		got, err = sdk.Post[answer](ctx, f.lift, "orders", "/", struct{}{}, sdk.RecordIn(&rec))
+		got, err = sdk.Post[answer](ctx, f.lift, service, "/", struct{}{}, sdk.RecordIn(&rec))
 	} else {
-		got, err = sdk.Get[answer](ctx, f.lift, "orders", "/", sdk.RecordIn(&rec))
+		got, err = sdk.Get[answer](ctx, f.lift, service, "/", sdk.RecordIn(&rec))
 	}
 	c.OK, c.Instance, c.Attempts = err == nil, got.Instance, len(rec.Attempts())
 	if err == nil {

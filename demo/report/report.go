@@ -8,6 +8,7 @@ type Order struct {
 	Gets  int      `json:"gets"`
 	Posts int      `json:"posts"`
 	RPCs  int      `json:"rpcs"`
+	Parts int      `json:"parts"` // GETs of the service that Consul knows, through Lift alone
 	Plain []string `json:"plain"` // addresses for the calls without Lift
 	// PlainRPC are those for gRPC.
 	PlainRPC []string `json:"plain_rpc"`
@@ -22,6 +23,7 @@ type Order struct {
 const (
 	HTTP   = ""
 	RPC    = "grpc"   // the same, gRPC
+	Consul = "consul" // GETs of what Consul knows
 	Caller = "caller" // another language's, through the plain door
 )
 
