@@ -133,7 +133,7 @@ func TestConfigurationsOfExamplesAndDocs(t *testing.T) {
 				problems = slices.DeleteFunc(problems, func(p config.Problem) bool { // a page brings no certificates
 					return strings.Contains(p.What, "there is no such file")
 				})
-				if len(problems) > 0 || len(cfg.Services) == 0 {
+				if len(problems) > 0 || len(cfg.Services) == 0 && !strings.Contains(block, "services: {}") {
 					t.Errorf("%s: %d services in environment %q, problems (lines of the snippet):\n%v\n%s", page, len(cfg.Services), environment, problems, block)
 				}
 			}
