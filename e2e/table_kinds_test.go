@@ -27,16 +27,16 @@ type kind struct {
 	// ask makes one call that the instance sleeps on, and returns the instance's
 	// name. The context says whether it is idempotent.
 	ask func(ctx context.Context, c *sdk.Client, service string, sleep time.Duration) (string, error)
-	// url: one instance only, found by a URL with a path prefix; a relay is always
-	// in between.
-	url bool
+	// from are the lines of a service that say where its only instance is; nil:
+	// there are two, with from: static. A relay is always before an only one.
+	from func(addr string) []string
 	// streams: answers are handed on before they have ended.
 	streams bool
 }
 
 // instances are the names of the instances.
 func (k kind) instances() []string {
-	if k.url {
+	if k.from != nil {
 		return []string{"A"}
 	}
 	return []string{"A", "B"}
@@ -44,8 +44,8 @@ func (k kind) instances() []string {
 
 // source are the lines of a service that say where its instances are.
 func (k kind) source(addrs []string) []string {
-	if k.url {
-		return []string{"from: url", fmt.Sprintf("url: https://%s/shop", addrs[0])}
+	if k.from != nil {
+		return k.from(addrs[0])
 	}
 	return []string{"from: static", "endpoints: " + endpoints(addrs...)}
 }
@@ -70,7 +70,13 @@ func kinds(t *testing.T) []kind {
 		{name: "h2c", upstream: speaks("h2c"), config: []string{"protocol: h2c"}, ask: askHTTP(2)},
 		{name: "h2", upstream: overTLS("h2"), config: []string{"protocol: h2", trusts}, ask: askHTTP(2)},
 		{name: "auto", upstream: overTLS("http1,h2"), config: []string{"protocol: auto", trusts}, ask: askHTTP(2)},
-		{name: "url", upstream: overTLS("http1,h2"), config: []string{fmt.Sprintf("tls: {ca: %s}", authority.File)}, ask: askHTTP(2), url: true},
+		{name: "url", upstream: overTLS("http1,h2"), config: []string{fmt.Sprintf("tls: {ca: %s}", authority.File)}, ask: askHTTP(2), from: func(addr string) []string {
+			return []string{"from: url", fmt.Sprintf("url: https://%s/shop", addr)}
+		}},
+		// The instance stands for the Invoke API, whose answers it gives.
+		{name: "lambda", ask: askHTTP(1), from: func(addr string) []string {
+			return []string{"from: lambda", "function: orders", fmt.Sprintf("lambda: {endpoint: \"http://%s\"}", addr)}
+		}},
 		{name: "grpc", upstream: speaks("grpc"), config: []string{"protocol: grpc"}, ask: askRPC},
 		{name: "grpc-tls", upstream: overTLS("grpc"), config: []string{"protocol: grpc", trusts}, ask: askRPC},
 		{name: "grpc-stream", upstream: speaks("grpc"), config: []string{"protocol: grpc"}, ask: askStream, streams: true},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the caller has gone
 	}
-	asked := r.URL.Query()
+	asked := query(r, body)
 	if d, err := time.ParseDuration(asked.Get("sleep")); err == nil {
 		delay = max(delay, d)
 	}
@@ -53,6 +54,17 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		_, _ = w.Write(content) // likewise
 	}
+}
+
+// query is what a request asks for. To Lambda's Invoke API the request comes as
+// an event; what is answered without a status code is the function's answer.
+func query(r *http.Request, body []byte) url.Values {
+	var event struct{ RawQueryString string }
+	if strings.HasSuffix(r.URL.Path, "/invocations") && json.Unmarshal(body, &event) == nil {
+		asked, _ := url.ParseQuery(event.RawQueryString) // what is not understood is not asked for
+		return asked
+	}
+	return r.URL.Query()
 }
 
 // misbehave answers wrongly and hangs up.
