@@ -105,6 +105,7 @@ func (s *Service) apply(ctx context.Context, set []lift.Endpoint) {
 func (s *Service) member(ep lift.Endpoint) *member {
 	m := s.members[ep.Key()]
 	if m != nil && m.node.Endpoint().Addr != ep.Addr {
+		m.gone = s.o.Now()
 		m.upstream().retire()
 		m.node.Retire()
 		m = nil

@@ -85,6 +85,42 @@ func TestReloadsUnderLoad(t *testing.T) {
 	})
 }
 
+// An endpoint that leaves the set just after it was picked still gets the call.
+func TestEndpointLeavesAsItIsCalled(t *testing.T) {
+	for _, how := range []string{"out of the set", "to another address"} {
+		t.Run(how, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork("a:1", "b:1")
+				a, b := n.endpoints()[0], n.endpoints()[1]
+				a.ID = "1"
+				fake := registrytest.NewFake(a)
+				leave := func(next lift.Caller) lift.Caller {
+					return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+						if how == "to another address" {
+							b.ID = "1"
+						}
+						fake.Set(b)
+						synctest.Wait()
+						return next.Call(c)
+					})
+				}
+				m := start(t, n, fake, func(o *mesh.Options) {
+					o.Services[0].Adapt = leave
+					o.Services[0].Retry.Attempts = 1
+				})
+				for _, want := range []string{"a:1", "b:1"} {
+					if r := send(m, post()); r.err != nil || r.body != want {
+						t.Errorf("%q %v, want %s", r.body, r.err, want)
+					}
+				}
+				if s := n.instances["a:1"].seen(); s != 1 {
+					t.Errorf("a has seen %d calls", s)
+				}
+			})
+		})
+	}
+}
+
 // What is not touched keeps its connections, and with them its watch.
 func TestReloadLeavesAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -14,14 +14,18 @@ type way struct {
 
 // open makes the way to the endpoint anew; the way before it ends after its calls.
 func (m *member) open(cfg *ServiceConfig) {
+	if old := m.up.Swap(m.newWay(cfg)); old != nil {
+		old.retire()
+	}
+}
+
+func (m *member) newWay(cfg *ServiceConfig) *way {
 	s := m.s
 	w := &way{Upstream: transport.New(m.node.Endpoint().Addr, transport.Options{
 		Config: cfg.Transport, Now: s.o.Now, Dial: s.o.Dial, Slots: s.slots, Log: s.log, Sign: cfg.Sign,
 	})}
 	w.end = w.Close
-	if old := m.up.Swap(w); old != nil {
-		old.retire()
-	}
+	return w
 }
 
 func (m *member) upstream() *way { return m.up.Load() }
@@ -31,10 +35,25 @@ func (m *member) connect(c *lift.Call) (*lift.Response, error) {
 	w := m.upstream()
 	for !w.take() {
 		retired := w
-		if w = m.upstream(); w == retired { // the endpoint has left, and its way says so
-			return w.Call(c)
+		if w = m.upstream(); w == retired {
+			return m.part(c)
 		}
 	}
 	defer w.give()
+	return w.Call(c)
+}
+
+// part carries a call whose endpoint left the set between its being picked and
+// now: a moment earlier it would have gone there too, so it does, by a connection
+// of its own. A way that the mesh itself closed says so.
+func (m *member) part(c *lift.Call) (*lift.Response, error) {
+	m.s.mu.Lock()
+	left := !m.gone.IsZero()
+	m.s.mu.Unlock()
+	if !left {
+		return m.upstream().Call(c)
+	}
+	w := m.newWay(m.s.config())
+	defer w.retire()
 	return w.Call(c)
 }
