@@ -47,10 +47,11 @@ func architecture() []room {
 		{folder: "observe", rooms: []string{"."}},
 		{folder: "resilience", rooms: []string{"."}, modules: []string{"github.com/sony/gobreaker/v2"}},
 		{folder: "transport", rooms: []string{"."}, modules: []string{netModule}},
-		{folder: "registry", rooms: []string{"."}}, // each source of endpoints has one client library at most
+		{folder: "registry", rooms: []string{"."}},      // each source of endpoints has one client library at most
+		{folder: "registry/pace", rooms: []string{"."}}, // when those that poll ask next
 		{folder: "registry/static", rooms: []string{".", "registry"}},
-		{folder: "registry/cloudmap", rooms: []string{".", "registry"}}, // two questions in JSON need no client library
-		{folder: "registry/consul", rooms: []string{".", "registry"}, modules: []string{"github.com/hashicorp/consul/api"}},
+		{folder: "registry/cloudmap", rooms: []string{".", "registry", "registry/pace"}}, // two questions in JSON need no client library
+		{folder: "registry/consul", rooms: []string{".", "registry", "registry/pace"}, modules: []string{"github.com/hashicorp/consul/api"}},
 		{folder: "registry/dns", rooms: []string{".", "registry"}, modules: []string{"github.com/miekg/dns"}},
 		// Proofs of who calls, one folder a kind; the registries of the same vendor use them.
 		{folder: "auth/sigv4", rooms: []string{"."}, modules: []string{awsModule}},

@@ -31,6 +31,12 @@ func (i Instant) Since(earlier Instant) time.Duration {
 	return max(0, i.Wall.Sub(earlier.Wall))
 }
 
+// Age is how long ago earlier was, by the clock that says more: the monotonic one
+// may have stood still in a freeze, the wall clock may have been set back.
+func (i Instant) Age(earlier Instant) time.Duration {
+	return max(i.Since(earlier), i.Mono-earlier.Mono)
+}
+
 // Straddles reports whether the clocks say that a freeze lay between earlier
 // and i: the wall and the monotonic length differ by more than [FreezeGap]. It
 // sees a freeze only where monotonic time stood still; where it ran on, an

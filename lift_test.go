@@ -108,17 +108,17 @@ func TestInstant(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		wall, mono time.Duration
-		since      time.Duration
+		since, age time.Duration
 		straddles  bool
 	}{
-		{time.Minute, time.Minute, time.Minute, false},
-		{time.Minute, time.Millisecond, time.Minute, true},
-		{1900 * time.Millisecond, time.Second, 1900 * time.Millisecond, false},
-		{-time.Minute, time.Second, 0, true},
+		{time.Minute, time.Minute, time.Minute, time.Minute, false},
+		{time.Minute, time.Millisecond, time.Minute, time.Minute, true},
+		{1900 * time.Millisecond, time.Second, 1900 * time.Millisecond, 1900 * time.Millisecond, false},
+		{-time.Minute, time.Second, 0, time.Second, true},
 	} {
 		i := later(tt.wall, tt.mono)
-		if i.Since(at) != tt.since || i.Straddles(at) != tt.straddles {
-			t.Errorf("wall %v mono %v: since %v straddles %v", tt.wall, tt.mono, i.Since(at), i.Straddles(at))
+		if i.Since(at) != tt.since || i.Age(at) != tt.age || i.Straddles(at) != tt.straddles {
+			t.Errorf("wall %v mono %v: since %v age %v straddles %v", tt.wall, tt.mono, i.Since(at), i.Age(at), i.Straddles(at))
 		}
 	}
 	if now := lift.Now(); now.IsZero() || strings.Contains(now.Wall.String(), "m=") {

@@ -5,6 +5,7 @@ package registry
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/liftmesh/lift"
 )
@@ -17,6 +18,15 @@ type Registry interface {
 	// may be stale, not empty; Watch keeps trying. The slice belongs to the
 	// receiver. Watch may be called often and at the same time.
 	Watch(ctx context.Context, service string) iter.Seq2[[]lift.Endpoint, error]
+}
+
+// Clone is a copy of a set that its receiver may change.
+func Clone(set []lift.Endpoint) []lift.Endpoint {
+	set = slices.Clone(set)
+	for i := range set {
+		set[i].Tags = slices.Clone(set[i].Tags)
+	}
+	return set
 }
 
 // Thawer is a registry that can be told that a freeze may lie behind.

@@ -8,7 +8,7 @@ import (
 
 // expired takes out what is too old to be used. p.mu is held.
 func (p *Pool) expired(now lift.Instant) []*conn {
-	drop := p.takeOut(func(c *conn) bool { return age(now, c.idleSince) > p.cfg.MaxIdle })
+	drop := p.takeOut(func(c *conn) bool { return now.Age(c.idleSince) > p.cfg.MaxIdle })
 	if p.cfg.MaxAge > 0 {
 		p.idle = slices.DeleteFunc(p.idle, func(c *conn) bool {
 			over := c.life.over(now)
@@ -35,8 +35,8 @@ func (p *Pool) sweep() {
 func (p *Pool) dropOlder(dead *conn) {
 	now := p.now()
 	p.mu.Lock()
-	limit := age(now, dead.idleSince)
-	drop := p.takeOut(func(c *conn) bool { return age(now, c.idleSince) >= limit })
+	limit := now.Age(dead.idleSince)
+	drop := p.takeOut(func(c *conn) bool { return now.Age(c.idleSince) >= limit })
 	p.mu.Unlock()
 	closeAll(drop)
 }
@@ -87,7 +87,7 @@ func (p *Pool) trusted() int {
 	defer p.mu.Unlock()
 	n := 0
 	for _, c := range p.idle {
-		if age(now, c.idleSince) <= p.cfg.SafeIdle {
+		if now.Age(c.idleSince) <= p.cfg.SafeIdle {
 			n++
 		}
 	}

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"slices"
-	"time"
 
 	"github.com/liftmesh/lift"
 )
@@ -24,13 +23,6 @@ type waiter struct {
 
 // grant is a connection, or without one the permit to open one.
 type grant struct{ conn *conn }
-
-// age is how long ago the pool heard of since, by the clock that says longer:
-// the monotonic one may have stood still in a freeze, the wall clock may have
-// been set back.
-func age(now, since lift.Instant) time.Duration {
-	return max(now.Since(since), now.Mono-since.Mono)
-}
 
 // take returns an idle connection that lives as far as can be seen, or none with
 // the permit to open one. It waits its turn when the pool is full.
@@ -62,7 +54,7 @@ func (p *Pool) pick(now lift.Instant, what want) (c *conn, doubtful bool, w *wai
 	drop = p.expired(now)
 	if n := len(p.idle); n > 0 && what != wantFresh {
 		c = p.idle[n-1]
-		doubtful = age(now, c.idleSince) > p.cfg.SafeIdle
+		doubtful = now.Age(c.idleSince) > p.cfg.SafeIdle
 		if !doubtful || what == wantAny {
 			p.idle = p.idle[:n-1]
 			return c, doubtful, nil
@@ -160,16 +152,16 @@ func (p *Pool) put(c *conn) {
 	c.idleSince = since
 	switch {
 	case len(p.waiters) > 0:
-		if p.waiters[0].want == wantFresh || age(now, since) > p.cfg.SafeIdle || c.life.over(now) {
+		if p.waiters[0].want == wantFresh || now.Age(since) > p.cfg.SafeIdle || c.life.over(now) {
 			drop = c // its permit is what the waiter gets
 			break
 		}
 		p.nextWaiter().granted <- grant{c}
-	case p.closed, age(now, since) > p.cfg.MaxIdle, c.life.over(now), p.slots.scarce():
+	case p.closed, now.Age(since) > p.cfg.MaxIdle, c.life.over(now), p.slots.scarce():
 		drop = c
 	default:
 		i := len(p.idle)
-		for i > 0 && age(now, p.idle[i-1].idleSince) < age(now, since) {
+		for i > 0 && now.Age(p.idle[i-1].idleSince) < now.Age(since) {
 			i--
 		}
 		p.idle = slices.Insert(p.idle, i, c)

@@ -23,4 +23,4 @@ func (w *way) lifetime() lifetime {
 }
 
 // over reports whether the connection is to be replaced, by the clock that says so first.
-func (l lifetime) over(now lift.Instant) bool { return l.span > 0 && age(now, l.born) > l.span }
+func (l lifetime) over(now lift.Instant) bool { return l.span > 0 && now.Age(l.born) > l.span }

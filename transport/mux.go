@@ -202,7 +202,7 @@ func (m *Mux) oldestIdle() (oldest *muxConn) {
 // calls that run on that end in their own time. m.mu is held.
 func (m *Mux) expire(now lift.Instant) {
 	for _, c := range m.conns {
-		if c.life.over(now) || c.calls == 0 && age(now, c.lastProof()) > m.cfg.MaxIdle {
+		if c.life.over(now) || c.calls == 0 && now.Age(c.lastProof()) > m.cfg.MaxIdle {
 			c.leaving = true
 		}
 	}

@@ -70,7 +70,7 @@ func (c *muxConn) proved(sent lift.Instant) {
 // waitedInVain notes that what was sent then was given up without an answer: with no
 // proof since, and if that was not at once, the connection is not trusted.
 func (c *muxConn) waitedInVain(sent, now lift.Instant) {
-	if age(now, sent) < grace {
+	if now.Age(sent) < grace {
 		return
 	}
 	c.mu.Lock()
@@ -90,7 +90,7 @@ func (c *muxConn) lastProof() lift.Instant {
 func (c *muxConn) doubtful(now lift.Instant) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.suspect || age(now, c.last) > c.pool.cfg.SafeIdle
+	return c.suspect || now.Age(c.last) > c.pool.cfg.SafeIdle
 }
 
 // Read implements net.Conn for http2. That it is called means that all that had

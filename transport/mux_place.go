@@ -77,7 +77,7 @@ func (m *Mux) free(now lift.Instant) *muxConn {
 			c.calls++
 			return c
 		}
-		if c.calls == 0 && age(now, c.freed) > time.Second && !c.client.CanTakeNewRequest() {
+		if c.calls == 0 && now.Age(c.freed) > time.Second && !c.client.CanTakeNewRequest() {
 			c.leaving = true // out of stream numbers, or closing, and not only about to be free
 		}
 	}
@@ -210,7 +210,7 @@ func (m *Mux) release(c *muxConn, sure bool) {
 // know of yet. m.mu is held.
 func (m *Mux) soonFree(now lift.Instant) bool {
 	for _, c := range m.conns {
-		if !c.leaving && age(now, c.freed) < 100*time.Millisecond {
+		if !c.leaving && now.Age(c.freed) < 100*time.Millisecond {
 			return true
 		}
 	}

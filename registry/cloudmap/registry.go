@@ -14,6 +14,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/registry"
+	"github.com/liftmesh/lift/registry/pace"
 )
 
 // Health says which instances are told of. It is not looked at where a service has
@@ -112,8 +113,8 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 			switch {
 			case ctx.Err() != nil:
 				return
-			case err != nil && w.straddled():
-				w.due(ctx, 0) // a freeze lay inside: that says nothing of Cloud Map
+			case err != nil && w.Straddled():
+				w.Due(ctx, 0) // a freeze lay inside: that says nothing of Cloud Map
 				continue
 			case err != nil:
 				w.failures++
@@ -122,7 +123,7 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 				}
 			case set != nil && (w.failures > 0 || w.told == nil || !slices.EqualFunc(set, w.told, lift.Endpoint.Equal)):
 				w.told = set
-				if !yield(own(set), nil) {
+				if !yield(registry.Clone(set), nil) {
 					return
 				}
 				fallthrough
@@ -134,32 +135,22 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 	}
 }
 
-// own is a copy that the receiver may change.
-func own(set []lift.Endpoint) []lift.Endpoint {
-	set = slices.Clone(set)
-	for i := range set {
-		set[i].Tags = slices.Clone(set[i].Tags)
-	}
-	return set
-}
-
 // Needed implements [registry.OnDemand]. Where nothing freezes it does nothing.
 func (r *Registry) Needed(service string) {
 	if !r.Freezes {
 		return
 	}
-	now := r.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for w := range r.watches {
 		if w.service == service {
-			w.need(now)
+			w.Need()
 		}
 	}
 }
 
 func (r *Registry) enter(service string) *watch {
-	w := &watch{Registry: r, service: service, wake: make(chan struct{}, 1), needed: r.Now()}
+	w := &watch{Registry: r, service: service, Pace: pace.New(pace.Config{Limit: limit, Freezes: r.Freezes, Now: r.Now, Rand: r.Rand})}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.watches[w] = true

@@ -8,6 +8,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/registry"
+	"github.com/liftmesh/lift/registry/pace"
 )
 
 // Source is which instances of a service are meant. A zero field means: the
@@ -62,9 +63,9 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 			switch {
 			case ctx.Err() != nil:
 				return
-			case err != nil && w.straddled():
+			case err != nil && w.Straddled():
 				// A freeze lay inside: that says nothing of Consul.
-				w.due(ctx, 0)
+				w.Due(ctx, 0)
 				continue
 			case err != nil:
 				failures++
@@ -73,7 +74,7 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 				}
 			case failures > 0 || told == nil || !slices.EqualFunc(set, told, lift.Endpoint.Equal):
 				failures, told = 0, set
-				if !yield(own(set), nil) {
+				if !yield(registry.Clone(set), nil) {
 					return
 				}
 			}
@@ -82,35 +83,25 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 	}
 }
 
-// own is a copy that the receiver may change.
-func own(set []lift.Endpoint) []lift.Endpoint {
-	set = slices.Clone(set)
-	for i := range set {
-		set[i].Tags = slices.Clone(set[i].Tags)
-	}
-	return set
-}
-
 // Needed implements [registry.OnDemand]. Where nothing freezes it does nothing.
 func (r *Registry) Needed(service string) {
 	if !r.client.Freezes {
 		return
 	}
-	now := r.client.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for w := range r.watches {
 		if w.service == service {
-			w.need(now)
+			w.Need()
 		}
 	}
 }
 
 func (r *Registry) enter(service string) *watch {
-	now := r.client.Now()
+	c := r.client
 	w := &watch{
-		Registry: r, service: service, wake: make(chan struct{}, 1),
-		needed: now, bucket: bucket{tokens: burst, at: now.Mono},
+		Registry: r, service: service, bucket: bucket{tokens: burst, at: c.Now().Mono},
+		Pace: pace.New(pace.Config{Limit: readTimeout, Freezes: c.Freezes, Now: c.Now, Rand: c.Rand}),
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

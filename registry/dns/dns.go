@@ -163,7 +163,7 @@ func (r *Registry) leave(wake chan struct{}) {
 func (r *Registry) wait(ctx context.Context, wake <-chan struct{}, life time.Duration) {
 	from := r.Now()
 	for {
-		left := life - age(r.Now(), from)
+		left := life - r.Now().Age(from)
 		if left <= 0 {
 			return
 		}
@@ -178,12 +178,6 @@ func (r *Registry) wait(ctx context.Context, wake <-chan struct{}, life time.Dur
 			return
 		}
 	}
-}
-
-// age is how long ago from was, by the clock that says more: the monotonic one
-// stands still in a freeze, the wall clock may be set back.
-func age(now, from lift.Instant) time.Duration {
-	return max(now.Since(from), now.Mono-from.Mono)
 }
 
 // backoff is the wait after the nth failure in a row: doubled from MinTTL on,

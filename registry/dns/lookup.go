@@ -24,7 +24,7 @@ type answer struct {
 	used  bool
 }
 
-func (a *answer) left(now lift.Instant) time.Duration { return a.life - age(now, a.asked) }
+func (a *answer) left(now lift.Instant) time.Duration { return a.life - now.Age(a.asked) }
 
 // lookup is one watch's memory: every question's answer is kept until it
 // expires, so that each is asked by its own TTL.
