@@ -84,7 +84,7 @@ func (m *member) ended(c *lift.Call, a *lift.Attempt, err error) {
 	a.Outcome = resilience.Classify(c, a, now, err)
 	took := now.Since(a.Began)
 	switch usual := m.usual.Load(); {
-	case a.Outcome == lift.CutShort && usual > 0 && int64(took) > resilience.Far*usual:
+	case a.Outcome == lift.CutShort && a.Reached != lift.Answered && usual > 0 && int64(took) > resilience.Far*usual:
 		a.Outcome = lift.Failed
 	case a.Outcome == lift.OK && a.Status != http.StatusSwitchingProtocols: // whose length is the caller's
 		if usual == 0 {

@@ -390,3 +390,31 @@ func ExampleMesh_Reload() {
 	fmt.Printf("%+v %v", changes, err)
 	// Output: {Added:[billing] Changed:[orders] Removed:[]} <nil>
 }
+
+// A stream that the call's own deadline ends says nothing against its endpoint:
+// the head came in time, and how long the rest may last is the caller's to say.
+func TestStreamsThatEndAtTheirDeadline(t *testing.T) {
+	for _, protocol := range []transport.Protocol{transport.HTTP, transport.H2C} {
+		t.Run(string(protocol), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := newNetwork("a:1")
+				m := start(t, n, registrytest.NewFake(n.endpoints()...), func(o *mesh.Options) { o.Services[0].Transport.Protocol = protocol })
+				for range 20 { // what it usually takes is known
+					if r := send(m, get()); r.err != nil {
+						t.Fatal(r.err)
+					}
+				}
+				n.instances["a:1"].set(func(i *instance) { i.drip = true })
+				for range 5 {
+					r := send(m, get())
+					if !errors.Is(r.err, lift.DeadlineExceeded) || r.took != 2*time.Second || r.call.Current().Outcome != lift.CutShort {
+						t.Errorf("%v after %s, %s", r.err, r.took, r.call.Current().Outcome)
+					}
+				}
+				if s, _ := m.Services(t.Context()); len(s) > 0 && s[0].Endpoints[0].State != "closed" {
+					t.Errorf("%+v", s[0].Endpoints[0])
+				}
+			})
+		})
+	}
+}

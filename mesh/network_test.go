@@ -31,6 +31,7 @@ type instance struct {
 	hung   chan struct{} // not nil: requests wait for it
 	status int
 	grpc   map[string]string // not nil: answers in gRPC, with these trailers
+	drip   bool              // answers never end: a line each 100 ms
 	calls  int
 }
 
@@ -84,7 +85,7 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, status, grpc := i.hung, i.status, i.grpc
+	hung, status, grpc, drip := i.hung, i.status, i.grpc, i.drip
 	i.mu.Unlock()
 	if hung != nil {
 		select {
@@ -104,6 +105,19 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(status)
 	fmt.Fprint(w, i.addr)
+	for drip {
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+			fmt.Fprintln(w, "more")
+		case <-r.Context().Done():
+			return
+		case <-i.Gone():
+			return
+		}
+	}
 }
 
 // start builds a mesh over the fake network, closed at the test's end.

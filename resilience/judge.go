@@ -29,8 +29,8 @@ func Classify(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.O
 		return lift.Straddled
 	case errors.Is(err, lift.CallCanceled) || c.Err() != nil:
 		return lift.Canceled
-	case errors.Is(err, lift.DeadlineExceeded) && a.Cut():
-		return lift.CutShort
+	case errors.Is(err, lift.DeadlineExceeded) && (a.Cut() || a.Reached == lift.Answered):
+		return lift.CutShort // after the head the attempt's timeout holds no longer
 	case errors.Is(err, lift.InvalidCall) || errors.Is(err, lift.TooLarge):
 		return lift.CallerFault
 	case errors.Is(err, lift.Internal) || errors.Is(err, lift.Busy) || errors.Is(err, lift.Misconfigured):

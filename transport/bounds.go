@@ -16,6 +16,8 @@ type bounds struct {
 	began lift.Instant
 	cuts  interface{ severed() } // is told of a cut, once; it must not block
 
+	until time.Time // the call's deadline, zero if it has none
+
 	mu        sync.Mutex
 	over      bool
 	cause     cause
@@ -35,6 +37,7 @@ func (b *bounds) start(c *lift.Call, a *lift.Attempt) *failure {
 	if until.IsZero() {
 		until, limit = c.Deadline, deadline
 	}
+	b.until = c.Deadline
 	if err := c.Err(); err != nil {
 		return cutBy(canceled, err)
 	}

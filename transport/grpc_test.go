@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/transport"
 )
@@ -274,6 +276,47 @@ func TestGRPCCanceledWhileHeld(t *testing.T) {
 					t.Errorf("left: %+v", s)
 				}
 				b.mustCall(t, "POST")
+			})
+		})
+	}
+}
+
+// A server that was told the deadline may be a moment ahead of our timer: its reset
+// is that deadline, and no breach of the endpoint's.
+func TestGRPCServerResetsAtTheDeadline(t *testing.T) {
+	for name, tt := range map[string]struct {
+		head  bool
+		early time.Duration
+		code  http2.ErrCode
+		want  lift.Code
+	}{
+		"before the head":      {false, time.Millisecond, http2.ErrCodeCancel, lift.DeadlineExceeded},
+		"in a stream":          {true, time.Millisecond, http2.ErrCodeCancel, lift.DeadlineExceeded},
+		"long before, no head": {false, time.Second, http2.ErrCodeCancel, lift.Unavailable},
+		"long before":          {true, time.Second, http2.ErrCodeCancel, lift.BadResponse},
+		"for another reason":   {true, time.Millisecond, http2.ErrCodeInternal, lift.BadResponse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newH2Bench(t, transport.Config{Protocol: transport.GRPC})
+				b.up.answers(func(c *h2conn, stream uint32) {
+					if tt.head {
+						c.head(stream, false, ":status", "200", "content-type", "application/grpc")
+						c.data(stream, false, oneMessage)
+					}
+					time.Sleep(2*time.Second - tt.early)
+					c.reset(stream, tt.code)
+				})
+				c := b.grpc(lift.BytesBody([]byte(oneMessage)))
+				c.Deadline = b.clock.now().Wall.Add(2 * time.Second)
+				c.Current().Timeout, c.Current().Deadline = 0, c.Deadline
+				resp, err := b.Call(c)
+				if err == nil {
+					_, err = resp.Body.ReadAll(0)
+				}
+				if lift.CodeOf(err) != tt.want {
+					t.Errorf("%v, want %s", err, tt.want)
+				}
 			})
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -82,9 +83,22 @@ func (x *muxExchange) streamFailure(e http2.StreamError, f *failure) {
 		f.err = errors.New("the endpoint refused the call unseen (REFUSED_STREAM): it has too much to do, or is going away")
 	case e.Code == http2.ErrCodeHTTP11Required:
 		f.err = errors.New("the endpoint wants HTTP/1.1 for this (HTTP_1_1_REQUIRED); set protocol: http")
+	case x.timeIsUp(e):
+		*f = *cutBy(deadline, nil)
 	default:
 		f.err = fmt.Errorf("the endpoint reset the call before it answered (%v)", e.Code)
 	}
+}
+
+// nearDeadline is how far before the call's deadline a server's own giving up is
+// taken for that deadline, which it was told of.
+const nearDeadline = 50 * time.Millisecond
+
+// timeIsUp reports whether the endpoint reset the stream because the call's time,
+// which gRPC has told it, was up: its clock may be a moment ahead of our timer.
+func (x *muxExchange) timeIsUp(e http2.StreamError) bool {
+	return e.Code == http2.ErrCodeCancel && x.header["Grpc-Timeout"] != nil && !x.until.IsZero() &&
+		x.until.Sub(x.now().Wall) < nearDeadline
 }
 
 // brokenOff says why an answer's body ended before its end.
@@ -93,6 +107,9 @@ func (x *muxExchange) brokenOff(err error, n, size int64) *failure {
 		return f
 	}
 	if stream, ok := errors.AsType[http2.StreamError](err); ok {
+		if x.timeIsUp(stream) {
+			return cutBy(deadline, nil)
+		}
 		err = fmt.Errorf("the endpoint reset it: %v", stream.Code)
 	} else if c := x.conn; c != nil {
 		c.mu.Lock()

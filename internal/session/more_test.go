@@ -250,7 +250,7 @@ func TestNoSidecarNamesThePath(t *testing.T) {
 		}
 	}()
 	for path, what := range map[string]string{missing: "no such", dead: "nobody listens", garbage: "does not answer as a Lift sidecar"} {
-		cl := dial(t, path, session.Options{ConnectLimit: 50 * time.Millisecond})
+		cl := dial(t, path, session.Options{ConnectLimit: 500 * time.Millisecond})
 		_, _, err := ask(cl, &lift.Call{Service: "orders"})
 		wantCode(t, err, lift.NoSidecar, lift.NotReached)
 		if !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), what) {
