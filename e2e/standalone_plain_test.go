@@ -18,6 +18,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
 )
 
 // plainSidecar is a sidecar with a plain door: a unix socket for all services,
@@ -84,6 +87,51 @@ func TestPlainCalls(t *testing.T) {
 	room.Close()
 	if status, text, header := p.ask(t, http.MethodPost, "http://orders/", nil); status != 503 || header.Get("Lift-Error") != "unavailable" || !strings.Contains(text, `"may_have_acted":false`) {
 		t.Errorf("%d %s %v", status, text, header)
+	}
+}
+
+// A WebSocket through the door: a talk, and an end that both hear when the instance
+// is gone.
+func TestPlainWebSocket(t *testing.T) {
+	t.Parallel()
+	instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer func() { _ = c.CloseNow() }()
+		for {
+			kind, text, err := c.Read(r.Context())
+			if err != nil || string(text) == "go" {
+				return
+			}
+			if c.Write(r.Context(), kind, append([]byte("you said "), text...)) != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(instance.Close)
+	p := startPlain(t, fmt.Sprintf("services: {orders: {from: static, endpoints: %s, timeout: 1s}}\n", endpoints(instance.Listener.Addr().String())))
+	ctx := within(t, patience)
+	c, resp, err := websocket.Dial(ctx, "ws://"+p.own+"/chat", nil)
+	if err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.CloseNow() }()
+	for range 12 { // for longer than the service's timeout
+		if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.Read(ctx); err != nil || string(got) != "you said hello" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if err := c.Write(ctx, websocket.MessageText, []byte("go")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(ctx); err == nil || ctx.Err() != nil {
+		t.Errorf("the end: %v", err)
 	}
 }
 

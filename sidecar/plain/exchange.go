@@ -109,7 +109,11 @@ func (x *exchange) serve(r *http.Request, name string) {
 			status: http.StatusRequestHeaderFieldsTooLarge})
 		return
 	}
-	if f := x.take(r); f != nil {
+	var t *tunnel
+	if c.Upgrade = upgrade(r); c.Upgrade != "" && !x.stream {
+		t = newTunnel()
+		c.Body = lift.StreamBody(t, -1, 0)
+	} else if f := x.take(r); f != nil {
 		x.fault(f)
 		return
 	}
@@ -124,6 +128,10 @@ func (x *exchange) serve(r *http.Request, name string) {
 		return
 	}
 	defer resp.Body.Close()
+	if resp.Status == http.StatusSwitchingProtocols {
+		x.change(gone, resp, t)
+		return
+	}
 	x.answer(resp, r.Method == http.MethodHead)
 }
 
@@ -172,7 +180,8 @@ func (x *exchange) contained() (resp *lift.Response, err error) {
 		}
 	}()
 	resp, err = x.s.cfg.Caller.Call(c)
-	if err == nil && (resp == nil || resp.Status < 200 || resp.Status > 999) {
+	if err == nil && (resp == nil || resp.Status > 999 ||
+		resp.Status < 200 && (c.Upgrade == "" || resp.Status != http.StatusSwitchingProtocols)) {
 		err = lift.Errorf(c, lift.Internal, "neither an answer nor an error came back; this is a bug in Lift")
 	}
 	return resp, err

@@ -33,8 +33,8 @@ func form(r *http.Request, stream bool) *fault {
 		return refuse("", http.StatusBadRequest, "the request names a whole URL, as for a proxy, and Lift is none: ask for a path, name the service by Host, and set no HTTP_PROXY")
 	case !strings.HasPrefix(r.RequestURI, "/") && (r.RequestURI != "*" || r.Method != http.MethodOptions):
 		return refuse("", http.StatusBadRequest, "the path %q has to start with a slash", clip(r.RequestURI))
-	case upgrades(r.Header["Upgrade"]):
-		return refuse("", http.StatusNotImplemented, "an upgrade to %q is not carried; WebSocket and other upgrades have to go to the service itself", clip(r.Header.Get("Upgrade")))
+	case upgrade(r) != "" && r.ContentLength != 0:
+		return refuse("", http.StatusNotImplemented, "an upgrade to %q with a body is not carried; ask for it without", clip(r.Header.Get("Upgrade")))
 	case stream:
 		return streamForm(r)
 	}
@@ -65,20 +65,6 @@ func token(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(c rune) bool {
 		return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
 	})
-}
-
-// upgrades reports whether a request wants another protocol in earnest. HTTP/2 is
-// only offered (Java's client does so with every request), and the offer is not
-// taken up.
-func upgrades(wanted []string) bool {
-	for _, list := range wanted {
-		for one := range strings.SplitSeq(list, ",") {
-			if one = strings.TrimSpace(one); one != "" && !strings.EqualFold(one, "h2c") {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // service finds whom a request is for: "" is Lift itself. own is the service

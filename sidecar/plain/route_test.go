@@ -55,7 +55,8 @@ func TestWhoIsCalled(t *testing.T) {
 		{"too short", addr, []string{"Host: orders", "Lift-Timeout: -1s"}, 400, "want 1ms to 24h"},
 		{"no boolean", addr, []string{"Host: orders", "Lift-Idempotent: yes"}, 400, "want true or false"},
 		{"unknown wish", addr, []string{"Host: orders", "Lift-Timout: 1s"}, 400, "Lift-Timout: it is none that Lift knows"},
-		{"WebSocket", addr, []string{"Host: orders", "Connection: Upgrade", "Upgrade: websocket"}, 501, "upgrade to \\\"websocket\\\" is not carried"},
+		{"WebSocket, answered otherwise", addr, []string{"Host: orders", "Connection: Upgrade", "Upgrade: websocket"}, 200, "orders" + plainCall},
+		{"an upgrade with a body", addr, []string{"Host: orders", "Connection: Upgrade", "Upgrade: websocket", "Content-Length: 1"}, 501, "with a body is not carried"},
 		{"HTTP/2 on offer", addr, []string{"Host: orders", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"}, 200, "orders" + plainCall},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
