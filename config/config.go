@@ -35,6 +35,8 @@ type Config struct {
 	// Plain is where the plain door listens: the addresses for all services, then
 	// those of one each. Empty: there is none.
 	Plain []plain.Address
+	// Proxy says that the plain door takes requests as a proxy does.
+	Proxy bool
 	Log   Log
 	// Limits is what the sidecar grants the programs on its socket.
 	Limits sidecar.Limits

@@ -63,6 +63,7 @@ func ExampleConfig_Print() {
 	// # lift.yaml
 	// socket: "/run/lift.sock"  # lift.yaml:1
 	// socket_mode: "0600"  # default
+	// proxy: false  # default
 	// log:
 	//   level: info  # default
 	//   format: json  # default

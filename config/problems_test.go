@@ -115,15 +115,15 @@ func TestProblems(t *testing.T) {
 		"odd keys": {"{[a]: 1, ? {b: 1} : 2, 3: 4}", env(), []string{
 			`1:2: this key is a list; want a word`,
 			`1:12: this key is a mapping; want a word`,
-			`1:24: 3: unknown key "3"; known here: socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, registry, register, defaults, services, environments`,
+			`1:24: 3: unknown key "3"; known here: socket, socket_mode, socket_group, api, plain, proxy, log, limits, lambda, drain, registry, register, defaults, services, environments`,
 		}},
-		"not a mapping":  {"- a", env(), []string{`1:1: this is a list; want a mapping of socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, registry, register, defaults, services, environments`}},
+		"not a mapping":  {"- a", env(), []string{`1:1: this is a list; want a mapping of socket, socket_mode, socket_group, api, plain, proxy, log, limits, lambda, drain, registry, register, defaults, services, environments`}},
 		"empty":          {"# nothing\n", env(), []string{`1:1: the file is empty; want at least services:`}},
 		"two documents":  {"socket: /a\n---\nsocket: /b", env(), []string{`2:1: a second document begins; want one; environments: holds what differs between stages`}},
 		"not YAML":       {"socket: /a\n  log: [", env(), []string{`2:3: not YAML: mapping values are not allowed in this context; look at this line and those beside it (indentation, colons, brackets, quotes)`}},
 		"no environment": {"environments: {dev: {}, prod: {}}", env("LIFT_ENV", "prdo"), []string{`1:15: environments: LIFT_ENV is "prdo", and there is no such environment; add it, if only as prdo: {}, or unset LIFT_ENV; known: dev, prod`}},
 		"overlay": {"environments:\n  prod: {environments: {}, defaults: {timeout: 1s, attempt_timeout: 2s}}", env("LIFT_ENV", "prod"), []string{
-			`2:10: environments.prod.environments: unknown key "environments"; known here: socket, socket_mode, socket_group, api, plain, log, limits, lambda, drain, registry, register, defaults, services`,
+			`2:10: environments.prod.environments: unknown key "environments"; known here: socket, socket_mode, socket_group, api, plain, proxy, log, limits, lambda, drain, registry, register, defaults, services`,
 			`2:69: environments.prod.defaults.attempt_timeout: attempt_timeout (2s) is above timeout (1s); want at most as much`,
 		}},
 		"socket": {"socket: lift.sock", env(), []string{`1:9: socket: "lift.sock" is not right; want an absolute path, such as /tmp/lift/lift.sock`}},

@@ -46,6 +46,11 @@ func processSettings() []setting[Config] {
 			why:   "off unless it is wanted: a port of the loopback is open to every program on the machine; unix sockets have socket_mode and socket_group",
 		}, func(c *Config, d datum) { c.Plain = plainAddresses(d.items, "") }},
 		{rule{
+			path: "proxy", kind: toggle, preset: "false",
+			means: "the plain door takes requests as a proxy does, whole URLs and CONNECT, to the configured services alone",
+			why:   "off unless it is wanted: see [as a proxy](plain-http.md#as-a-proxy)",
+		}, func(c *Config, d datum) { c.Proxy = d.text == "true" }},
+		{rule{
 			path: "log.level", live: true, kind: choice, choices: []string{"debug", "info", "warn", "error"}, preset: "info", variable: "LIFT_LOG_LEVEL",
 			means: "the least that is logged",
 			why:   "info is one line for each change of state, none for each call",

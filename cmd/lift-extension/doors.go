@@ -85,6 +85,7 @@ func (p *program) plain(a plain.Address, every time.Duration) *door {
 				Limits:       plainLimits(cfg),
 				Caller:       p.mesh,
 				Services:     p.mesh.Names(),
+				Proxy:        cfg.Proxy,
 				Log:          p.log,
 				Now:          p.now,
 				RecheckEvery: every,

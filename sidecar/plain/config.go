@@ -28,6 +28,9 @@ type Config struct {
 	// Services are the names that the page of Lift itself lists. What is called is
 	// the Caller's to decide.
 	Services []string
+	// Proxy says that it takes requests as a proxy does, to the services alone: whole
+	// URLs, and CONNECT. Default it does not.
+	Proxy bool
 	// Log gets one line for each change of state. nil discards.
 	Log *slog.Logger
 	// Now tells the time; nil is lift.Now.

@@ -68,7 +68,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"the plain door serves its limit of %d connections; close some, or raise limits.peers", s.cfg.Limits.MaxPeers)}})
 		return
 	}
-	if f := form(r, x.stream); f != nil {
+	if s.cfg.Proxy && !x.stream && r.Method == http.MethodConnect {
+		s.tunnel(x, r, own)
+		return
+	}
+	if f := s.form(r, x.stream); f != nil {
 		x.last = x.last || !x.stream // what follows may not be a request
 		x.fault(f)
 		return

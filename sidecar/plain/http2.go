@@ -137,3 +137,12 @@ func (s *Server) serveHTTP2() {
 		}
 	})
 }
+
+// serveTunnels answers connections that CONNECT has handed over, in the background.
+func (s *Server) serveTunnels() {
+	s.listeners.Go(func() {
+		if err := s.http.Serve(s.tunnels); !errors.Is(err, http.ErrServerClosed) {
+			s.cfg.Log.Error("the plain door no longer takes tunnels; this is a bug in Lift", "err", err)
+		}
+	})
+}

@@ -23,14 +23,19 @@ func refuse(service string, status int, format string, args ...any) *fault {
 
 // form refuses what is no request to a service by name, whatever the service.
 // stream: it came by HTTP/2.
-func form(r *http.Request, stream bool) *fault {
+func (s *Server) form(r *http.Request, stream bool) *fault {
+	if s.cfg.Proxy && !stream && r.ProtoMajor == 1 && (r.URL.IsAbs() || r.URL.Host != "") {
+		if f := absolute(r); f != nil {
+			return f
+		}
+	}
 	switch {
 	case r.ProtoMajor != 1 && !stream:
 		return refuse("", http.StatusHTTPVersionNotSupported, "the plain door speaks HTTP/1.1 and HTTP/2, not %s", clip(r.Proto))
 	case r.Method == http.MethodConnect:
-		return refuse("", http.StatusMethodNotAllowed, "CONNECT opens a tunnel, and Lift is no proxy: call http://SERVICE/path, and set no HTTP_PROXY")
+		return refuse("", http.StatusMethodNotAllowed, "CONNECT opens a tunnel, and this is no proxy: call http://SERVICE/path, set no HTTP_PROXY, or switch proxy on in lift.yaml")
 	case r.URL.IsAbs() || r.URL.Host != "":
-		return refuse("", http.StatusBadRequest, "the request names a whole URL, as for a proxy, and Lift is none: ask for a path, name the service by Host, and set no HTTP_PROXY")
+		return refuse("", http.StatusBadRequest, "the request names a whole URL, as for a proxy, and this is none: ask for a path, name the service by Host and set no HTTP_PROXY, or switch proxy on in lift.yaml")
 	case !strings.HasPrefix(r.RequestURI, "/") && (r.RequestURI != "*" || r.Method != http.MethodOptions):
 		return refuse("", http.StatusBadRequest, "the path %q has to start with a slash", clip(r.RequestURI))
 	case upgrade(r) != "" && r.ContentLength != 0:

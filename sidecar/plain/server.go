@@ -24,6 +24,7 @@ type Server struct {
 	http    *http.Server
 	http2   *http.Server // of connections that turn out to speak HTTP/2
 	toHTTP2 *handover
+	tunnels *handover               // connections that CONNECT has made a service's own
 	all     context.Context         // of all requests
 	cancel  context.CancelCauseFunc // of all
 	buffers buffers
@@ -78,6 +79,7 @@ func newServer(cfg Config) *Server {
 	all, cancel := context.WithCancelCause(context.Background())
 	s.all, s.cancel = all, cancel
 	s.http2, s.toHTTP2 = s.newHTTP2(all), newHandover()
+	s.tunnels = newHandover()
 	s.http = &http.Server{
 		Handler:                      s,
 		MaxHeaderBytes:               cfg.Limits.MaxHeader,
@@ -138,6 +140,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 	s.serving = true
 	s.serveHTTP2()
+	s.serveTunnels()
 	for _, p := range s.places {
 		if p.listener != nil { // else a drain has begun already
 			s.serveLocked(p, p.listener)
@@ -331,6 +334,7 @@ func (s *Server) Close() {
 	_ = s.http.Close()
 	_ = s.http2.Close()
 	_ = s.toHTTP2.Close()
+	_ = s.tunnels.Close()
 	s.listeners.Wait()
 	close(s.done)
 }
