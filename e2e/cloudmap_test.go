@@ -14,14 +14,10 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -36,48 +32,11 @@ import (
 
 const motoVersion = "5.2.5"
 
-var errNoPython = errors.New("there is no python3 on this machine, which moto needs")
-
-// theMoto finds moto once for all tests.
-var theMoto = sync.OnceValues(findMoto)
-
-// findMoto returns the python of a virtual environment that has moto, installed
-// now if it was not before. Who comes second waits for the first.
-func findMoto() (string, error) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		return "", errNoPython
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "lift", "bin", "moto@"+motoVersion)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.Create(filepath.Join(dir, "lock"))
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return "", err
-	}
-	whole, installed := filepath.Join(dir, "whole"), filepath.Join(dir, "venv", "bin", "python3")
-	if _, err := os.Stat(whole); err == nil {
-		return installed, nil
-	}
-	for _, command := range [][]string{
-		{python, "-m", "venv", "--clear", filepath.Join(dir, "venv")},
-		{installed, "-m", "pip", "install", "-q", "--disable-pip-version-check", "moto[server]==" + motoVersion},
-	} {
-		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("installing moto: %w\n%s", err, out)
-		}
-	}
-	return installed, os.WriteFile(whole, nil, 0o644) //nolint:gosec // says that nothing is missing
-}
+// theMoto finds moto once for all tests: the python of a virtual environment that
+// has it.
+var theMoto = sync.OnceValues(func() (string, error) {
+	return installPython("moto@"+motoVersion, "moto[server]=="+motoVersion)
+})
 
 // motoServer is moto behind a guard that verifies what moto does not: signatures.
 type motoServer struct {

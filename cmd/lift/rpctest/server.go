@@ -56,8 +56,9 @@ const (
 //
 // An order's id "17" is found; one that is no number is NOT_FOUND with an
 // ErrorInfo; "-1" is a status whose detail nobody describes. What comes as
-// metadata "echo" goes back as header; every answer has the trailer "rows".
-func Serve(t *testing.T, l net.Listener, files *protoregistry.Files, r Reflection) {
+// metadata "echo" and "echo-bin" goes back as header; every answer has the trailer
+// "rows". more registers what else the server, which is returned, has.
+func Serve(t *testing.T, l net.Listener, files *protoregistry.Files, r Reflection, more ...func(*grpc.Server)) *grpc.Server {
 	t.Helper()
 	found, err := files.FindDescriptorByName("orders.v1.Orders")
 	if err != nil {
@@ -72,14 +73,19 @@ func Serve(t *testing.T, l net.Listener, files *protoregistry.Files, r Reflectio
 			StreamName: string(name), ClientStreams: true, ServerStreams: true, // the wire does not tell unary calls apart
 			Handler: func(_ any, stream grpc.ServerStream) error {
 				stream.SetTrailer(metadata.Pairs("rows", "1"))
-				if echo := metadata.ValueFromIncomingContext(stream.Context(), "echo"); len(echo) > 0 {
-					_ = stream.SetHeader(metadata.MD{"echo": echo})
+				for _, key := range []string{"echo", "echo-bin"} {
+					if echo := metadata.ValueFromIncomingContext(stream.Context(), key); len(echo) > 0 {
+						_ = stream.SetHeader(metadata.MD{key: echo})
+					}
 				}
 				return handle(&exchange{stream, method})
 			},
 		})
 	}
 	s.RegisterService(&desc, nil)
+	for _, register := range more {
+		register(s)
+	}
 	o := reflection.ServerOptions{Services: s, DescriptorResolver: files}
 	switch r {
 	case V1:
@@ -95,6 +101,7 @@ func Serve(t *testing.T, l net.Listener, files *protoregistry.Files, r Reflectio
 			t.Error(err)
 		}
 	})
+	return s
 }
 
 // exchange is one call.
