@@ -17,9 +17,11 @@ func TestInvokeWithOneExtension(t *testing.T) {
 	if !first.Cold || first.Init {
 		t.Errorf("first: cold %v, init %v", first.Cold, first.Init)
 	}
-	if second := works(t, e); second.Cold {
+	second := works(t, e)
+	if second.Cold {
 		t.Error("the second invocation is cold")
 	}
+	log.find(`"requestId":"` + second.RequestID) // what a program prints may come a moment later
 	if events := log.matching(`"eventType":"INVOKE"`); len(events) != 2 || !strings.Contains(events[0], first.RequestID) {
 		t.Errorf("events = %q", events)
 	}
