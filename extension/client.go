@@ -140,7 +140,11 @@ func (c *Client) do(ctx context.Context, op, method string, header http.Header, 
 		_ = cc.Close()
 		return nil, nil, fail(resp.StatusCode, err)
 	}
-	c.keep(cc)
+	if resp.Close {
+		_ = cc.Close() // as it said; net/http notices a moment later
+	} else {
+		c.keep(cc)
+	}
 	if resp.StatusCode != want {
 		return nil, nil, c.refusal(op, resp.StatusCode, answer)
 	}

@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"io"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,10 +68,10 @@ func TestMaxAgeWhileBusy(t *testing.T) {
 // Connections that were opened together are not replaced together.
 func TestMaxAgeSpreads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		up, clock, n := &upstream{next: healthy}, newClock(), uint64(0)
+		up, clock, n := &upstream{next: healthy}, newClock(), atomic.Uint64{}
 		p := transport.NewPool("orders.test:80", transport.Options{
 			Config: transport.Config{MaxAge: 10 * time.Second, SafeIdle: time.Minute, MaxIdle: time.Minute}, Now: clock.now, Dial: up.dial,
-			Rand: func() uint64 { n += uint64(time.Second) / 2; return n },
+			Rand: func() uint64 { return n.Add(uint64(time.Second) / 2) },
 		})
 		if err := p.Warm(t.Context(), 4); err != nil {
 			t.Fatal(err)
