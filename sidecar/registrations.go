@@ -213,18 +213,21 @@ func (r *registrations) leave() {
 		return
 	}
 	r.leaving = true
-	var all sync.WaitGroup
-	for id := range r.owners {
-		r.forgetTimer(id)
-		all.Add(1)
-		r.work.Go(func() {
-			defer all.Done()
-			r.takeBack(id, nil)
-		})
-	}
 	r.work.Go(func() {
+		defer close(r.gone)
+		ctx, cancel := context.WithTimeout(r.ctx, leaveFor)
+		defer cancel()
+		if r.take(ctx) == nil { // what was just being announced is known now
+			<-r.turn
+		}
+		r.mu.Lock()
+		var all sync.WaitGroup
+		for id := range r.owners {
+			r.forgetTimer(id)
+			all.Go(func() { r.takeBack(id, nil) })
+		}
+		r.mu.Unlock()
 		all.Wait()
-		close(r.gone)
 	})
 }
 
