@@ -39,7 +39,7 @@ const (
 func stubChecks() []string {
 	return []string{
 		"unary", "server stream", "client stream", "both ways", "metadata", "status", "status details", "compression",
-		"deadline", "cancellation", "unknown service", "by its own address", "an instance that goes away",
+		"deadline at the instance", "deadline", "cancellation", "unknown service", "by its own address", "an instance that goes away",
 	}
 }
 

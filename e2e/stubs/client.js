@@ -45,8 +45,16 @@ const collect = (stream) =>
   check('status details', String(error.metadata.get('grpc-status-details-bin')[0]).includes('NO_ORDER'));
 
   const zipped = new Orders(door, grpc.credentials.createInsecure(), { 'grpc.default_authority': 'orders', 'grpc.default_compression_algorithm': 2 });
-  const long = '1' + '0'.repeat(10);
-  check('compression', (await unary(zipped, { id: long })).answer?.id === long);
+  const long = '1'.repeat(5000); // what the instance saw comes back in trailers
+  const tell = new grpc.Metadata();
+  tell.set('tell', '1');
+  const heavy = zipped.Watch({ id: long }, tell);
+  const sealed = new Promise((resolve) => heavy.on('status', (s) => resolve(s.metadata.get('compressed')[0])));
+  const sent = (await collect(heavy)).got;
+  check('compression', sent.length === 3 && sent.every((o) => o.id === long) && (await sealed) === 'true');
+
+  const left = Number((await unary(orders, { id: '1' }, tell, { deadline: Date.now() + 5000 })).status.metadata.get('left')[0]);
+  check('deadline at the instance', left > 3000 && left < 5200);
 
   const began = Date.now();
   ({ error } = await collect(orders.Watch({ id: 'endless' }, { deadline: began + 300 })));

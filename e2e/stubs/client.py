@@ -38,8 +38,13 @@ error = failure(lambda: orders.Get(orders_pb2.GetRequest(id="ä")))
 check("status", error.code() == grpc.StatusCode.NOT_FOUND and error.details() == "no order ä")
 check("status details", b"NO_ORDER" in dict(error.trailing_metadata()).get("grpc-status-details-bin", b""))
 
-long = "1" + "0" * 10
-check("compression", orders.Get(orders_pb2.GetRequest(id=long), compression=grpc.Compression.Gzip).id == long)
+# What the instance saw comes back in trailers.
+long = "1" * 5000
+stream = orders.Watch(orders_pb2.GetRequest(id=long), compression=grpc.Compression.Gzip, metadata=[("tell", "1")])
+check("compression", [o.id == long for o in stream] == [True] * 3 and dict(stream.trailing_metadata()).get("compressed") == "true")
+
+_, call = orders.Get.with_call(orders_pb2.GetRequest(id="1"), timeout=5, metadata=[("tell", "1")])
+check("deadline at the instance", 3000 < int(dict(call.trailing_metadata())["left"]) < 5200)  # grpcio rounds it up
 
 began = time.monotonic()
 error = failure(lambda: list(orders.Watch(orders_pb2.GetRequest(id="endless"), timeout=0.3)))

@@ -57,7 +57,8 @@ const (
 // An order's id "17" is found; one that is no number is NOT_FOUND with an
 // ErrorInfo; "-1" is a status whose detail nobody describes. What comes as
 // metadata "echo" and "echo-bin" goes back as header; every answer has the trailer
-// "rows". more registers what else the server, which is returned, has.
+// "rows", and those to metadata "tell" say whether the last request came "compressed"
+// and how many milliseconds were "left" at the end. more registers what else the server, which is returned, has.
 func Serve(t *testing.T, l net.Listener, files *protoregistry.Files, r Reflection, more ...func(*grpc.Server)) *grpc.Server {
 	t.Helper()
 	found, err := files.FindDescriptorByName("orders.v1.Orders")
@@ -65,7 +66,7 @@ func Serve(t *testing.T, l net.Listener, files *protoregistry.Files, r Reflectio
 		t.Fatal(err)
 	}
 	service := found.(protoreflect.ServiceDescriptor)
-	s := grpc.NewServer()
+	s := grpc.NewServer(grpc.StatsHandler(scale{}))
 	desc := grpc.ServiceDesc{ServiceName: string(service.FullName())}
 	for name, handle := range map[protoreflect.Name]func(*exchange) error{"Get": get, "Watch": watch, "Put": put, "Check": check} {
 		method := service.Methods().ByName(name)
@@ -78,7 +79,11 @@ func Serve(t *testing.T, l net.Listener, files *protoregistry.Files, r Reflectio
 						_ = stream.SetHeader(metadata.MD{key: echo})
 					}
 				}
-				return handle(&exchange{stream, method})
+				err := handle(&exchange{stream, method})
+				if len(metadata.ValueFromIncomingContext(stream.Context(), "tell")) > 0 {
+					stream.SetTrailer(seen(stream.Context()))
+				}
+				return err
 			},
 		})
 	}
