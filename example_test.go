@@ -94,3 +94,14 @@ func ExampleIsGRPC() {
 	// application/grpc-web false
 	// application/json false
 }
+
+func ExampleEndpointStatus_Health() {
+	for _, state := range []string{"closed", "open", "half_open"} {
+		e := lift.EndpointStatus{State: state}
+		fmt.Println(state, "is", e.Health())
+	}
+	// Output:
+	// closed is healthy
+	// open is out
+	// half_open is probing
+}

@@ -56,4 +56,23 @@ type EndpointStatus struct {
 	// Open is how many connections there are, those being opened included; Idle is
 	// how many of them carry nothing.
 	Open, Idle int
+	// Attempts is how many attempts have ended here since the endpoint became
+	// known; Failed is how many of them failed or found it overloaded. They only
+	// grow, so that two looks make a rate.
+	Attempts, Failed uint64
+}
+
+// Health is State in the words for people: "healthy", "out" or "probing". A state
+// that it does not know is returned as it is.
+func (e *EndpointStatus) Health() string {
+	switch e.State {
+	case "closed":
+		return "healthy"
+	case "open":
+		return "out"
+	case "half_open":
+		return "probing"
+	default:
+		return e.State
+	}
 }

@@ -19,6 +19,7 @@ type member struct {
 	attempts atomic.Pointer[lift.Caller]
 	up       atomic.Pointer[way]
 	usual    atomic.Int64 // how long its answers take, nanoseconds; 0: not known
+	count    count
 	gone     lift.Instant // when it left the set; zero while it is in it. Guarded by Service.mu
 }
 
@@ -92,6 +93,7 @@ func (m *member) ended(c *lift.Call, a *lift.Attempt, err error) {
 		}
 		m.usual.Store(max(1, usual+(int64(took)-usual)/8))
 	}
+	m.count.ended(a.Outcome)
 	m.breaker.Report(a)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/liftmesh/lift"
@@ -59,6 +60,16 @@ func (s *Service) Snapshot() lift.ServiceStatus {
 	return st
 }
 
+// count is how many attempts have ended at an endpoint, for rates.
+type count struct{ attempts, failed atomic.Uint64 }
+
+func (c *count) ended(o lift.Outcome) {
+	c.attempts.Add(1)
+	if o == lift.Failed || o == lift.Overloaded {
+		c.failed.Add(1)
+	}
+}
+
 func (m *member) snapshot() lift.EndpointStatus {
 	state, until := m.node.State()
 	conns := m.upstream().Stats()
@@ -71,6 +82,8 @@ func (m *member) snapshot() lift.EndpointStatus {
 		Usual:    time.Duration(m.usual.Load()),
 		Open:     conns.Open,
 		Idle:     conns.Idle,
+		Attempts: m.count.attempts.Load(),
+		Failed:   m.count.failed.Load(),
 	}
 	if state != balancer.Closed {
 		e.Why = m.node.Why()

@@ -59,13 +59,13 @@ func TestServicesTellWhoServesAndWhoIsOut(t *testing.T) {
 		if !at.Equal(b) || at.State != "closed" || at.Why != "" || !at.Until.IsZero() || at.InFlight != 2 || at.Open < 2 || at.Idle != at.Open-2 {
 			t.Errorf("b is %+v", at)
 		}
-		if out.Addr != "a:1" || out.State != "open" || out.Why != "connection refused" || !out.Until.After(s.At) || out.Failures != 1 || out.InFlight != 0 || out.Open != 0 {
+		if out.Addr != "a:1" || out.State != "open" || out.Why != "connection refused" || !out.Until.After(s.At) || out.Failures != 1 || out.InFlight != 0 || out.Open != 0 || out.Attempts != 1 || out.Failed != 1 {
 			t.Errorf("a is %+v", out)
 		}
 		close(hung)
 		calls.Wait()
 		synctest.Wait()
-		if at := status(t, m).Endpoints[0]; at.InFlight != 0 || at.Idle != at.Open || at.Usual <= 0 {
+		if at := status(t, m).Endpoints[0]; at.InFlight != 0 || at.Idle != at.Open || at.Usual <= 0 || at.Attempts < 22 || at.Failed != 0 {
 			t.Errorf("b is %+v", at)
 		}
 

@@ -30,6 +30,8 @@ type endpointJSON struct {
 	Until       *time.Time `json:"until,omitempty"`
 	InFlight    int        `json:"in_flight"`
 	Failures    int        `json:"failures"`
+	Attempts    uint64     `json:"attempts"` // that have ended
+	Failed      uint64     `json:"failed"`   // of these
 	UsualMS     float64    `json:"usual_ms,omitempty"`
 	Connections int        `json:"connections"`
 	Idle        int        `json:"idle_connections"`
@@ -48,7 +50,7 @@ func servicesJSON(all []lift.ServiceStatus) []serviceJSON {
 		for k, e := range s.Endpoints {
 			out[i].Endpoints[k] = endpointJSON{
 				Address: e.Addr, ID: e.ID, Zone: e.Zone, Weight: e.Weight, Tags: e.Tags,
-				State: e.State, Why: e.Why, Until: moment(e.Until), InFlight: e.InFlight, Failures: e.Failures,
+				State: e.State, Why: e.Why, Until: moment(e.Until), InFlight: e.InFlight, Failures: e.Failures, Attempts: e.Attempts, Failed: e.Failed,
 				UsualMS: millis(e.Usual), Connections: e.Open, Idle: e.Idle,
 			}
 		}

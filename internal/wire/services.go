@@ -34,7 +34,7 @@ func endpointStatus(e *lift.EndpointStatus) *liftv1.EndpointStatus {
 		Id: text(e.ID), Addr: text(e.Addr), Zone: text(e.Zone), Weight: small(e.Weight), Tags: tags,
 		State: text(e.State), Why: text(e.Why), UntilUnixNanos: Nanos(e.Until),
 		InFlight: int64(e.InFlight), Failures: small(e.Failures), UsualNanos: int64(e.Usual),
-		Open: small(e.Open), Idle: small(e.Idle),
+		Open: small(e.Open), Idle: small(e.Idle), Attempts: e.Attempts, Failed: e.Failed,
 	}
 }
 
@@ -65,6 +65,6 @@ func fromEndpointStatus(w *liftv1.EndpointStatus) lift.EndpointStatus {
 		Endpoint: lift.Endpoint{ID: w.GetId(), Addr: w.GetAddr(), Zone: w.GetZone(), Weight: int(w.GetWeight()), Tags: w.GetTags()},
 		State:    w.GetState(), Why: w.GetWhy(), Until: Time(w.GetUntilUnixNanos()),
 		InFlight: int(w.GetInFlight()), Failures: int(w.GetFailures()), Usual: time.Duration(w.GetUsualNanos()),
-		Open: int(w.GetOpen()), Idle: int(w.GetIdle()),
+		Open: int(w.GetOpen()), Idle: int(w.GetIdle()), Attempts: w.GetAttempts(), Failed: w.GetFailed(),
 	}
 }

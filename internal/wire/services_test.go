@@ -21,7 +21,7 @@ func TestServicesThereAndBack(t *testing.T) {
 		{Name: "orders", From: "static", At: at, Told: at.Add(-time.Minute), Endpoints: []lift.EndpointStatus{{
 			Endpoint: lift.Endpoint{ID: "1", Addr: "a:1", Zone: "z", Weight: 2, Tags: []string{"v2"}},
 			State:    "open", Why: "refused", Until: at.Add(time.Second), InFlight: 3, Failures: 4,
-			Usual: time.Millisecond, Open: 5, Idle: 2,
+			Usual: time.Millisecond, Open: 5, Idle: 2, Attempts: 1 << 40, Failed: 7,
 		}}},
 	}
 	message, err := proto.Marshal(&liftv1.ServicesResponse{Services: wire.Services(in)})

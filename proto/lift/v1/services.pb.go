@@ -239,7 +239,11 @@ type EndpointStatus struct {
 	// How many connections there are, those being opened included.
 	Open int32 `protobuf:"varint,12,opt,name=open,proto3" json:"open,omitempty"`
 	// How many of them carry nothing.
-	Idle          int32 `protobuf:"varint,13,opt,name=idle,proto3" json:"idle,omitempty"`
+	Idle int32 `protobuf:"varint,13,opt,name=idle,proto3" json:"idle,omitempty"`
+	// How many attempts have ended here, and how many of those failed, since the
+	// sidecar has known the endpoint.
+	Attempts      uint64 `protobuf:"varint,14,opt,name=attempts,proto3" json:"attempts,omitempty"`
+	Failed        uint64 `protobuf:"varint,15,opt,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -365,6 +369,20 @@ func (x *EndpointStatus) GetIdle() int32 {
 	return 0
 }
 
+func (x *EndpointStatus) GetAttempts() uint64 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *EndpointStatus) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
 var File_lift_v1_services_proto protoreflect.FileDescriptor
 
 const file_lift_v1_services_proto_rawDesc = "" +
@@ -381,7 +399,7 @@ const file_lift_v1_services_proto_rawDesc = "" +
 	"\rat_unix_nanos\x18\x04 \x01(\x03R\vatUnixNanos\x12&\n" +
 	"\x0ftold_unix_nanos\x18\x05 \x01(\x03R\rtoldUnixNanos\x12\x14\n" +
 	"\x05error\x18\x06 \x01(\tR\x05error\x125\n" +
-	"\tendpoints\x18\a \x03(\v2\x17.lift.v1.EndpointStatusR\tendpoints\"\xc8\x02\n" +
+	"\tendpoints\x18\a \x03(\v2\x17.lift.v1.EndpointStatusR\tendpoints\"\xfc\x02\n" +
 	"\x0eEndpointStatus\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04addr\x18\x02 \x01(\tR\x04addr\x12\x12\n" +
@@ -397,7 +415,9 @@ const file_lift_v1_services_proto_rawDesc = "" +
 	"\vusual_nanos\x18\v \x01(\x03R\n" +
 	"usualNanos\x12\x12\n" +
 	"\x04open\x18\f \x01(\x05R\x04open\x12\x12\n" +
-	"\x04idle\x18\r \x01(\x05R\x04idleB/Z-github.com/liftmesh/lift/proto/lift/v1;liftv1b\x06proto3"
+	"\x04idle\x18\r \x01(\x05R\x04idle\x12\x1a\n" +
+	"\battempts\x18\x0e \x01(\x04R\battempts\x12\x16\n" +
+	"\x06failed\x18\x0f \x01(\x04R\x06failedB/Z-github.com/liftmesh/lift/proto/lift/v1;liftv1b\x06proto3"
 
 var (
 	file_lift_v1_services_proto_rawDescOnce sync.Once
