@@ -33,10 +33,10 @@ func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed)
 // of them fails for it:
 //
 //   - A service whose mark is the same is not touched.
-//   - One that has changed gets a new stack over the same memory: endpoints that
-//     stay keep their verdict, the budget what it saved, and, where neither
-//     transport nor source changed, connections and watch go on. The old set serves
-//     until a new source has told its first one.
+//   - One that has changed gets a new stack over the same memory: the budget keeps
+//     what it saved; endpoints that stay keep their connections and their verdict,
+//     unless Marks.Transport changed, and the watch goes on, unless the source
+//     changed. The old set serves until a new source has told its first one.
 //   - One that was removed ends after its running calls. New ones are unknown.
 //
 // Where anything is broken nothing is changed, and the error says all of it.
@@ -117,9 +117,14 @@ func (s *Service) change(cfg ServiceConfig) (source bool) {
 	for _, m := range s.members {
 		m.breaker.Change(cfg.Breaker)
 		m.build(&cfg)
-		if ways && m.gone.IsZero() {
+		if !ways {
+			continue
+		}
+		if m.gone.IsZero() {
 			m.open(&cfg)
 		}
+		// What was wrong may have been the way, such as a TLS name.
+		m.breaker.Forget("it is reached in another way since a reload")
 	}
 	if old.Broken != nil {
 		return true

@@ -170,6 +170,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 		n.instances["a:1"].Kill()
 		m := start(t, n, registrytest.NewFake(n.endpoints()...), func(o *mesh.Options) {
 			o.Services[0].Breaker = resilience.BreakerConfig{OpenFor: time.Hour, OpenForMax: time.Hour}
+			o.Services[0].Marks.Transport = "same"
 		})
 		for range 20 {
 			send(m, get())
@@ -190,6 +191,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 		reload(t, m, mesh.ServiceConfig{
 			Name: "orders", Registry: registrytest.NewFake(append(n.endpoints(), lift.Endpoint{Addr: "d:1"})...), Balancer: balancer.RoundRobin,
 			Breaker: resilience.BreakerConfig{Window: time.Minute, OpenFor: time.Second}, Timeout: time.Minute,
+			Marks: mesh.Marks{Transport: "same"},
 		})
 		synctest.Wait()
 		if got := open("orders"); len(got) != 1 || got[0] != "a:1" {

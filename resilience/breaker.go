@@ -47,6 +47,7 @@ type Breaker struct {
 	streak int
 	trips  int // openings since the endpoint was last well for a window
 	last   lift.Instant
+	since  lift.Instant // of the last Forget: attempts that began earlier judge nothing
 }
 
 // NewBreaker returns a closed breaker for the endpoint behind gate.
@@ -66,6 +67,18 @@ func (b *Breaker) Change(cfg BreakerConfig) {
 	}
 }
 
+// Forget makes the endpoint usable at once and drops everything counted so far,
+// because it is reached in another way from now on. Attempts that began before do
+// not count, whenever they end.
+func (b *Breaker) Forget(why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.since = b.now()
+	b.suspect.Store(false)
+	b.state, b.open, b.streak, b.trips = nil, false, 0, 0
+	b.gate.Resume(why)
+}
+
 // Report tells the breaker of an attempt that has ended and been judged. It must
 // be called for every attempt that was a probe.
 func (b *Breaker) Report(a *lift.Attempt) {
@@ -78,6 +91,9 @@ func (b *Breaker) Report(a *lift.Attempt) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.since.IsZero() && a.Began.Mono < b.since.Mono {
+		return
+	}
 	if a.Probe {
 		b.probed(a, bad)
 		return
