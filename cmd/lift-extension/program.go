@@ -81,10 +81,10 @@ func (p *program) called(c *lift.Call, resp *lift.Response, err error) {
 	if err != nil {
 		args = append(args, "error", err.Error())
 	}
-	for _, a := range c.Attempts {
-		args = append(args, "attempt", slog.GroupValue(
-			slog.String("endpoint", a.Endpoint.Addr), slog.String("why", a.Why), slog.String("outcome", a.Outcome.String()),
-			slog.Bool("fresh", a.Fresh), slog.String("took", a.Duration().Round(time.Microsecond).String())))
+	attempts := make(attemptLines, 0, len(c.Attempts)) // not nil: no attempt is [] in JSON
+	for i := range c.Attempts {
+		attempts.add(&c.Attempts[i])
 	}
+	args = append(args, "attempts", attempts)
 	p.log.Debug("call", args...)
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// attemptLine is one attempt in the log line of its call.
+type attemptLine struct {
+	Endpoint string `json:"endpoint"`
+	Why      string `json:"why"` // the endpoint was picked
+	Outcome  string `json:"outcome"`
+	Fresh    bool   `json:"fresh"` // on a connection opened for it
+	Took     string `json:"took"`
+	Status   int    `json:"status,omitempty"`
+	Error    string `json:"error,omitempty"`
+}
+
+// attemptLines is all attempts of a call as one value: an array in JSON, where
+// most readers keep only the last of several fields with one name.
+type attemptLines []attemptLine
+
+func (l *attemptLines) add(a *lift.Attempt) {
+	line := attemptLine{
+		Endpoint: a.Endpoint.Addr, Why: a.Why, Outcome: a.Outcome.String(), Fresh: a.Fresh,
+		Took: a.Duration().Round(time.Microsecond).String(), Status: a.Status,
+	}
+	if e, ok := errors.AsType[*lift.Error](a.Err); ok && e.Err != nil {
+		line.Error = e.Err.Error() // the line names the service already
+	} else if a.Err != nil {
+		line.Error = a.Err.Error()
+	}
+	*l = append(*l, line)
+}
+
+// String is the value in text logs.
+func (l attemptLines) String() string {
+	parts := make([]string, len(l))
+	for i, a := range l {
+		parts[i] = fmt.Sprintf("%s %s after %s (%s)", a.Endpoint, a.Outcome, a.Took, a.Why)
+		if a.Error != "" {
+			parts[i] += ": " + a.Error
+		}
+	}
+	return strings.Join(parts, "; ")
+}
