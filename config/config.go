@@ -50,8 +50,8 @@ type Config struct {
 
 	// Register is what a standalone sidecar announces, nil for nothing.
 	Register *Registration
-	// Warnings are of what is sound and still likely a mistake, one line each.
-	Warnings []string
+	// Warnings are of what is valid and still likely a mistake. They break nothing.
+	Warnings Problems
 
 	viaConsul *consul.Config // nil if nobody needs it, or what is said of it is broken
 	consul    *consul.Client // made of it, for all services

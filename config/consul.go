@@ -54,7 +54,7 @@ func (r *reader) consul(g layer) *consul.Config {
 		return nil
 	}
 	if r.lambda() && client.Loopback() {
-		r.warnings = append(r.warnings, consulAt+".address: "+c.Address+" is of this machine alone, and inside Lambda no Consul listens there; name an address in the VPC")
+		r.warn(g[consulAt+".address"].origin, consulAt+".address", "inside Lambda no Consul listens on "+c.Address, "set an address in the VPC, such as http://consul.internal:8500")
 	}
 	return &c
 }

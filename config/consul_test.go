@@ -87,11 +87,11 @@ func TestConsulOfTheEnvironment(t *testing.T) {
 		},
 		"inside Lambda, loopback": {
 			text, []string{"AWS_LAMBDA_RUNTIME_API", "x"},
-			consul.DefaultAddress, consul.Token{Source: "$CONSUL_HTTP_TOKEN"}, true, "of this machine alone",
+			consul.DefaultAddress, consul.Token{Source: "$CONSUL_HTTP_TOKEN"}, true, "inside Lambda no Consul listens on",
 		},
 		"Managed Instances": {
 			text, []string{"AWS_LAMBDA_RUNTIME_API", "x", "AWS_LAMBDA_INITIALIZATION_TYPE", "lambda-managed-instances"},
-			consul.DefaultAddress, consul.Token{Source: "$CONSUL_HTTP_TOKEN"}, false, "of this machine alone",
+			consul.DefaultAddress, consul.Token{Source: "$CONSUL_HTTP_TOKEN"}, false, "inside Lambda no Consul listens on",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestConsulOfTheEnvironment(t *testing.T) {
 			if got.Address != tt.address || got.Token != tt.token || got.Freezes != tt.freezes {
 				t.Errorf("%+v", got.Config)
 			}
-			if warned := strings.Join(c.Warnings, "\n"); (warned != "") != (tt.warns != "") || !strings.Contains(warned, tt.warns) {
+			if warned := c.Warnings.Error(); (warned != "") != (tt.warns != "") || !strings.Contains(warned, tt.warns) {
 				t.Errorf("warned %q", warned)
 			}
 		})

@@ -4,7 +4,7 @@
 //
 // One table ([setting]) says of each key its kind, range, default, meaning and
 // where its value goes. The reader, `lift config print` and the reference in
-// docs/configuration.md all come from it, so that they cannot part ways.
+// docs/configuration-keys.md all come from it, so that they cannot part ways.
 //
 // A fault inside one service breaks that service alone; any other fault breaks
 // everything, with one clear error, and never the process.

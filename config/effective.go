@@ -106,11 +106,25 @@ func shown(d datum) string {
 
 // tell adds a problem where a value came from.
 func (r *reader) tell(at origin, path, what, remedy string) {
+	r.problems = append(r.problems, r.problem(at, path, what, remedy))
+}
+
+// warn adds a warning where a value came from; the zero origin is the whole file.
+func (r *reader) warn(at origin, path, what, remedy string) {
+	p := r.problem(at, path, what, remedy)
+	p.Warning = true
+	if at.line == 0 {
+		p.Line, p.Column = 0, 0
+	}
+	r.warnings = append(r.warnings, p)
+}
+
+func (r *reader) problem(at origin, path, what, remedy string) Problem {
 	if at.environment != "" {
 		path = "environments." + at.environment + "." + path
 	}
-	r.problems = append(r.problems, Problem{
+	return Problem{
 		File: r.file, Line: max(at.line, 1), Column: max(at.column, 1), Path: path, What: what, Remedy: remedy,
 		Service: r.service, Source: r.from, Environment: at.environment,
-	})
+	}
 }

@@ -24,7 +24,7 @@ import (
 func Load(path string, lookup Lookup) (*Config, Problems) {
 	text, err := readFile(path)
 	if err != nil {
-		return broken(path, lookup, Problem{What: err.Error(), Remedy: "want a readable YAML file of at most 1 MiB"})
+		return broken(path, nil, lookup, Problem{What: err.Error(), Remedy: "want a readable YAML file of at most 1 MiB"})
 	}
 	c, problems := Parse(path, text, lookup)
 	c.Sum = sumOf(text)
@@ -57,15 +57,16 @@ func cannotRead(err error) error {
 
 // Missing is [Load] where [Find] has found nothing and says so with err.
 func Missing(err error, lookup Lookup) (*Config, Problems) {
-	return broken("lift.yaml", lookup, Problem{What: err.Error(), Remedy: "put one there, or name it in $LIFT_CONFIG"})
+	return broken("lift.yaml", nil, lookup, Problem{What: err.Error(), Remedy: "put one there, or name it in $LIFT_CONFIG"})
 }
 
 // broken is the configuration of a file of which nothing can be read: the
 // defaults, laid under the variables, so that callers find somebody who tells
 // them.
-func broken(file string, lookup Lookup, p Problem) (*Config, Problems) {
+func broken(file string, text []byte, lookup Lookup, p Problem) (*Config, Problems) {
 	p.File = file
 	r := newReader(file, lookup)
+	r.text = text
 	r.problems = append(r.problems, p)
 	return r.build(newPart(), newPart())
 }
@@ -74,14 +75,15 @@ func broken(file string, lookup Lookup, p Problem) (*Config, Problems) {
 // messages.
 func Parse(name string, text []byte, lookup Lookup) (*Config, Problems) {
 	if len(text) > MaxFile {
-		return broken(name, lookup, Problem{Line: 1, Column: 1, What: "the file is over 1 MiB", Remedy: "want a smaller one"})
+		return broken(name, nil, lookup, Problem{Line: 1, Column: 1, What: "the file is over 1 MiB", Remedy: "want a smaller one"})
 	}
 	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
 	root, bad := parseYAML(text)
 	if bad != nil {
-		return broken(name, lookup, *bad)
+		return broken(name, text, lookup, *bad)
 	}
 	r := newReader(name, lookup)
+	r.text = text
 	return r.build(r.document(root))
 }
 
@@ -121,9 +123,10 @@ func (r *reader) build(own, overlay *part) (*Config, Problems) {
 	if usesConsul(c) {
 		c.viaConsul = r.consul(c.globals)
 	}
-	c.Warnings = r.warnings
 	r.doors(c)
-	r.problems.sort()
+	r.problems.finish(r.file, r.text)
+	r.warnings.finish(r.file, r.text)
+	c.Warnings = r.warnings
 
 	breaking := r.problems.byService(r.chosen)
 	c.Broken = breaking[""].brief()

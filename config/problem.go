@@ -27,9 +27,32 @@ type Problem struct {
 	// Environment is the overlay that the fault lies in, "" for none. In one that
 	// is not chosen it breaks no service.
 	Environment string
+	// Warning: what was found is valid, and still likely a mistake. It breaks nothing.
+	Warning bool
+	// Excerpt is the line of the file that the fault is on, "" if there is none. Its
+	// part from Column on is masked where it may hold a secret.
+	Excerpt string
+
+	secret bool // the excerpt shows nothing from Column on
 }
 
-// Error is the problem on one line: file:line:column: path: what; remedy.
+// maxExcerpt is the longest line, in bytes, that is shown whole or not at all: a
+// file can be one line of 1 MiB.
+const maxExcerpt = 1000
+
+func excerpt(line string, column int, secret bool) string {
+	line = strings.TrimRight(line, "\r")
+	if len(line) > maxExcerpt {
+		return ""
+	}
+	if runes := []rune(line); secret && column <= len(runes) {
+		line = string(runes[:column-1]) + masked
+	}
+	return oneLine(line)
+}
+
+// Error is the problem on one line: file:line:column: path: what; remedy. A
+// warning says so behind the position.
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -37,6 +60,9 @@ func (p Problem) Error() string {
 		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
 	}
 	b.WriteString(": ")
+	if p.Warning {
+		b.WriteString("warning: ")
+	}
 	if p.Path != "" {
 		b.WriteString(p.Path + ": ")
 	}
@@ -78,7 +104,17 @@ func (ps Problems) Err() error {
 	return ps
 }
 
-func (ps Problems) sort() {
+// finish puts ps in order and gives each the line of the file's text that it is on.
+func (ps Problems) finish(file string, text []byte) {
+	if len(ps) == 0 {
+		return
+	}
+	lines := strings.Split(string(text), "\n")
+	for i := range ps {
+		if p := &ps[i]; p.File == file && p.Line > 0 && p.Line <= len(lines) {
+			p.Excerpt = excerpt(lines[p.Line-1], p.Column, p.secret)
+		}
+	}
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

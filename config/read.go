@@ -26,13 +26,14 @@ func newPart() *part {
 // reader knows the tables and the schemas made of them.
 type reader struct {
 	walker
+	text         []byte // of the file, for excerpts; nil if it was not read
 	globalTable  []setting[Config]
 	serviceTable []setting[mesh.ServiceConfig]
 	presets      layer // of both tables
 
 	top, globals, shared, single *schema // top is globals and environments
 	chosen                       string  // the environment
-	warnings                     []string
+	warnings                     Problems
 }
 
 // document reads the root: the file's own part and the chosen overlay.

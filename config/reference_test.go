@@ -3,18 +3,34 @@ package config
 import (
 	"flag"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the tables into docs/configuration.md")
+var update = flag.Bool("update", false, "write the tables into docs/configuration-keys.md")
 
-const referencePage = "../docs/configuration.md"
+const (
+	guidePage     = "../docs/configuration.md"
+	referencePage = "../docs/configuration-keys.md"
+)
 
-// table writes rules as Markdown.
-func table(rules []*rule) string {
+// table writes rules as Markdown, below a line that says where they stand.
+func table(t *testing.T, in string, rules []*rule) string {
+	t.Helper()
+	stands := "At the top of the file"
+	if in == "service" {
+		stands = "Under `services.NAME`, or under `defaults` for all services"
+		if rules[0].own {
+			stands = "Under `services.NAME`"
+		}
+		if with := rules[0].with; with != "" {
+			stands += ", with `from: " + with + "`"
+		}
+	}
 	var b strings.Builder
-	b.WriteString("| key | meaning | values | default | why |\n|---|---|---|---|---|\n")
+	b.WriteString(stands + ":\n\n| key | meaning | values | default | why |\n|---|---|---|---|---|\n")
 	for _, r := range rules {
 		preset := "required"
 		switch {
@@ -23,19 +39,27 @@ func table(rules []*rule) string {
 		case r.derived != "":
 			preset = r.derived
 		}
-		b.WriteString("| `" + r.path + "` | " + r.means + " | " + r.values() + " | " + preset + " | " + r.why + " |\n")
+		own := ""
+		if in == "service" && !r.own && rules[0].own {
+			own = " (also under `defaults`)"
+		}
+		b.WriteString("| `" + r.path + "`" + own + " | " + r.means + " | " + r.values() + " | " + preset + " | " + r.why + " |\n")
 	}
 	return b.String()
 }
 
 func (r *rule) values() string {
+	such := ""
+	if r.sample != "" {
+		such = ", such as `" + r.sample + "`"
+	}
 	switch r.kind {
 	case choice:
 		return "`" + strings.Join(r.choices, "`, `") + "`"
 	case text:
-		return "text"
+		return "text" + such
 	case list:
-		return "list of texts"
+		return "list of texts" + such
 	case toggle:
 		return "`true`, `false`"
 	default:
@@ -52,32 +76,44 @@ func rulesOf[T any](settings []setting[T], keep func(*rule) bool) (rules []*rule
 	return rules
 }
 
-// docs/configuration.md holds every key of the tables, as the tables say it.
+// docs/configuration-keys.md holds every key of the tables once, as the tables say
+// it. Each of its marks names a table, and what the paths there begin with.
 func TestReferenceIsInTheDocs(t *testing.T) {
-	page, err := os.ReadFile(referencePage)
+	content, err := os.ReadFile(referencePage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := string(page)
-	for name, rules := range map[string][]*rule{
-		"top":      rulesOf(globalSettings(), func(*rule) bool { return true }),
-		"service":  rulesOf(serviceSettings(), func(r *rule) bool { return r.own }),
-		"defaults": rulesOf(serviceSettings(), func(r *rule) bool { return !r.own }),
-	} {
-		begin, end := "<!-- keys: "+name+" -->\n", "<!-- end -->"
-		before, rest, ok := strings.Cut(got, begin)
-		old, after, ok2 := strings.Cut(rest, end)
-		if !ok || !ok2 {
-			t.Fatalf("%s has no place %q", referencePage, begin)
+	every := func(*rule) bool { return true }
+	tables := map[string][]*rule{"top": rulesOf(globalSettings(), every), "service": rulesOf(serviceSettings(), every)}
+	page := regexp.MustCompile(`(?s)(<!-- keys: (\w+) ([\w ]+) -->\n)(.*?)(<!-- end -->)`).ReplaceAllStringFunc(string(content), func(place string) string {
+		begin, rest, _ := strings.Cut(place, "\n")
+		fields := strings.Fields(strings.Trim(begin, "<!-> "))
+		in, firsts := fields[1], fields[2:]
+		var here, others []*rule
+		for _, r := range tables[in] {
+			if first, _, _ := strings.Cut(r.path, "."); slices.Contains(firsts, first) {
+				here = append(here, r)
+			} else {
+				others = append(others, r)
+			}
 		}
-		want := table(rules)
-		if old != want && !*update {
-			t.Errorf("%s is behind the table of keys (%s); run go test ./config -run Reference -update", referencePage, name)
+		if len(here) == 0 {
+			t.Fatalf("%s: there are no keys for %s", referencePage, begin)
 		}
-		got = before + begin + want + end + after
+		tables[in] = others
+		want := table(t, in, here) + "<!-- end -->"
+		if rest != want && !*update {
+			t.Errorf("%s is behind the table of keys at %s; run go test ./config -run Reference -update", referencePage, begin)
+		}
+		return begin + "\n" + want
+	})
+	for in, left := range tables {
+		for _, r := range left {
+			t.Errorf("%s has no place for %s; add its first word to the mark of a section, <!-- keys: %s ... -->", referencePage, r.path, in)
+		}
 	}
 	if *update {
-		if err := os.WriteFile(referencePage, []byte(got), 0o644); err != nil { //nolint:gosec // a page of documentation
+		if err := os.WriteFile(referencePage, []byte(page), 0o644); err != nil { //nolint:gosec // a page of documentation
 			t.Fatal(err)
 		}
 	}
@@ -91,13 +127,13 @@ func TestTablesAreSound(t *testing.T) {
 		if r.means == "" || r.why == "" {
 			t.Errorf("%s does not say what it means and why", r.path)
 		}
-		samples := []string{r.preset}
+		samples := []string{r.preset, r.sample}
 		switch r.kind {
 		case choice:
 			samples = append(samples, r.choices...)
 		case text, list:
-			if r.check == nil {
-				t.Errorf("%s: text without a check", r.path)
+			if r.check == nil || r.example() == "" {
+				t.Errorf("%s: text without a check, or without a sample", r.path)
 			}
 		case span:
 			samples = append(samples, r.low+".."+r.high)
@@ -119,7 +155,7 @@ func TestTablesAreSound(t *testing.T) {
 
 // The example in the docs is one that loads.
 func TestExampleInTheDocsLoads(t *testing.T) {
-	example := exampleOf(t, referencePage)
+	example := exampleOf(t, guidePage)
 	for _, environment := range []string{"", "prod"} {
 		c := sound1(t, example, env("LIFT_ENV", environment, "ORDERS_HOST", "10.0.1.7"))
 		if len(c.Services) != 2 {

@@ -48,7 +48,7 @@ func (r *reader) registration(g layer) *Registration {
 	case both && ok:
 		r.tell(tcp.origin, "register.check.tcp", "the check has http and tcp", "remove one of the two")
 	case r.lambda():
-		r.warnings = append(r.warnings, "register is for containers; inside Lambda nobody can reach the program, and it is not announced")
+		r.warn(first.origin, "register", "nothing is announced inside Lambda, where nobody can reach the function by an address", "remove it, or move it to the environment of the containers")
 	default:
 		return &Registration{port: strconv.FormatInt(port.ns, 10), instance: registry.Instance{
 			ID: g["register.id"].text, Service: service.text, Addr: strings.Trim(g["register.address"].text, "[]"), Zone: g["register.zone"].text,

@@ -40,9 +40,11 @@ type rule struct {
 	with    string
 	choices []string
 	check   func(string) error
+	// sample is a valid value for messages and editors, where there is no preset.
+	sample string
 	// variable, if set, is the variable that overrides the file.
 	variable string
-	// means and why are for docs/configuration.md.
+	// means and why are for docs/configuration-keys.md.
 	means, why string
 }
 

@@ -18,13 +18,13 @@ func authSettings() []setting[mesh.ServiceConfig] {
 	return []setting[sc]{
 		{rule{
 			path: "auth.sigv4", kind: choice, choices: []string{sigv4.ExecuteAPI, sigv4.Lambda, sigv4.Lattice}, own: true, derived: "none",
-			means: "sign each attempt with AWS's Signature Version 4, for API Gateway (execute-api), function URLs (lambda) or VPC Lattice (vpc-lattice-svcs)",
-			why:   "for endpoints that ask IAM who may call; see [AWS](aws.md)",
+			means: "AWS service to sign each attempt for, with Signature Version 4: API Gateway (execute-api), function URLs (lambda) or VPC Lattice (vpc-lattice-svcs)",
+			why:   "for endpoints that check callers with IAM; see [AWS](aws.md)",
 		}, nil}, // see service.sign
 		{rule{
-			path: "auth.region", kind: text, own: true, check: sigv4.CheckRegion, derived: "what the host tells, else AWS_REGION",
-			means: "the region that is signed for",
-			why:   "goes with auth.sigv4, where a domain of one's own stands before the service",
+			path: "auth.region", kind: text, own: true, check: sigv4.CheckRegion, derived: "what the host tells, else AWS_REGION", sample: "eu-west-1",
+			means: "AWS region to sign for",
+			why:   "needed with auth.sigv4 where the host is a custom domain and AWS_REGION is another region",
 		}, nil},
 	}
 }

@@ -14,28 +14,28 @@ func callSettings() []setting[mesh.ServiceConfig] {
 	return []setting[sc]{
 		{rule{
 			path: "timeout", kind: duration, low: "1ms", high: "1h", preset: "2s",
-			means: "the whole call, retries included",
-			why:   "a function that waits is paid for; the deadline of the invocation is kept in any case",
+			means: "time for the whole call, retries included",
+			why:   "a function that waits costs money; the invocation's deadline holds in any case",
 		}, func(s *sc, d datum) { s.Timeout = time.Duration(d.ns) }},
 		{rule{
-			path: "attempt_timeout", kind: duration, low: "100us", high: "1h", derived: "half of timeout",
-			means: "one attempt; at most timeout",
-			why:   "leaves time for one more attempt elsewhere after one that hangs",
+			path: "attempt_timeout", kind: duration, low: "100us", high: "1h", derived: "half of timeout", sample: "1s",
+			means: "time for one attempt; at most timeout",
+			why:   "leaves time for another endpoint after one that hangs",
 		}, func(s *sc, d datum) { s.AttemptTimeout = time.Duration(d.ns) }},
 		{rule{
 			path: "retry.attempts", kind: whole, low: "1", high: "10", preset: "3",
-			means: "how often a call is sent at most, the first time included; 1 switches retries off",
+			means: "how often a call is sent at most, the first time included; 1 disables retries",
 			why:   "each attempt goes to another endpoint while there is one",
 		}, func(s *sc, d datum) { s.Retry.Attempts = int(d.ns) }},
 		{rule{
 			path: "retry.backoff", kind: duration, low: "1ms", high: "1m", preset: "25ms",
-			means: "base of the wait before attempt n+1: a random time below backoff × (2^n − 1)",
-			why:   "Envoy's",
+			means: "base of the wait before attempt n+1, which is a random time below backoff × (2^n − 1)",
+			why:   "Envoy's default",
 		}, func(s *sc, d datum) { s.Retry.Backoff = time.Duration(d.ns) }},
 		{rule{
 			path: "retry.backoff_max", kind: duration, low: "1ms", high: "5m", preset: "250ms",
-			means: "cap of that wait; at least backoff",
-			why:   "Envoy's",
+			means: "longest such wait; at least backoff",
+			why:   "Envoy's default",
 		}, func(s *sc, d datum) { s.Retry.BackoffMax = time.Duration(d.ns) }},
 		{rule{
 			path: "retry.budget.ratio", kind: number, low: "0", high: "1", preset: "0.2",
@@ -44,45 +44,45 @@ func callSettings() []setting[mesh.ServiceConfig] {
 		}, func(s *sc, d datum) { s.Retry.Budget.Ratio = nonzero(d.f) }},
 		{rule{
 			path: "retry.budget.floor_per_second", kind: number, low: "0", high: "1000", preset: "0.2",
-			means: "retries a second that are paid for without any call",
+			means: "retries a second that are allowed without any calls to pay for them",
 			why:   "an environment that sends one call a second still gets retries",
 		}, func(s *sc, d datum) { s.Retry.Budget.FloorPerSecond = nonzero(d.f) }},
 		{rule{
 			path: "retry.budget.burst", kind: number, low: "1", high: "10000", preset: "10",
-			means: "retries that can be saved up at least",
-			why:   "one endpoint's death must not empty it",
+			means: "retries that can always be saved up",
+			why:   "the death of one endpoint must not use up the budget",
 		}, func(s *sc, d datum) { s.Retry.Budget.Burst = d.f }},
 		{rule{
 			path: "breaker.consecutive", kind: whole, low: "1", high: "1000000", preset: "3",
-			means: "failures in a row that take an endpoint out",
+			means: "failures in a row after which an endpoint is taken out",
 			why:   "one environment sends few calls, and another endpoint can serve meanwhile",
 		}, func(s *sc, d datum) { s.Breaker.Consecutive = int(d.ns) }},
 		{rule{
 			path: "breaker.failure_ratio", kind: number, low: "0.01", high: "1", preset: "0.5",
-			means: "share of failures within window that takes an endpoint out, from min_calls on",
-			why:   "kind to an endpoint that fails one sort of request",
+			means: "share of failed calls within window at which an endpoint is taken out, once there are min_calls",
+			why:   "spares an endpoint that fails only one kind of request",
 		}, func(s *sc, d datum) { s.Breaker.FailureRatio = d.f }},
 		{rule{
 			path: "breaker.min_calls", kind: whole, low: "1", high: "1000000", preset: "5",
-			means: "calls within window below which failure_ratio says nothing",
-			why:   "Finagle's",
+			means: "calls within window below which failure_ratio is ignored",
+			why:   "Finagle's default",
 		}, func(s *sc, d datum) { s.Breaker.MinCalls = int(d.ns) }},
 		{rule{
 			path: "breaker.window", kind: duration, low: "1s", high: "1h", preset: "30s",
 			means: "time over which failures are counted",
-			why:   "Finagle's",
+			why:   "Finagle's default",
 		}, func(s *sc, d datum) { s.Breaker.Window = time.Duration(d.ns) }},
 		{rule{
 			path: "breaker.open_for", kind: span, low: "10ms", high: "1h", preset: "1s..60s",
-			means: "how long an endpoint stays out: the first time, and the most it can double to as its probes fail",
+			means: "how long an endpoint stays out: the first time, and the most after its probes have failed and the time has doubled",
 			why:   "linkerd's penalties",
 		}, func(s *sc, d datum) {
 			s.Breaker.OpenFor, s.Breaker.OpenForMax = time.Duration(d.ns), time.Duration(d.high)
 		}},
 		{rule{
 			path: "balancer.strategy", kind: choice, choices: []string{"least_request", "round_robin"}, preset: "least_request",
-			means: "how an endpoint is chosen: the better of two at random by calls in flight over weight, or one after the other",
-			why:   "least_request goes around an endpoint that is slow before it has failed",
+			means: "how an endpoint is chosen: least_request takes the better of two random ones (calls in flight over weight), round_robin takes one after the other",
+			why:   "least_request avoids a slow endpoint before it fails",
 		}, func(s *sc, d datum) { s.Balancer = balancer.Strategy(d.text) }},
 	}
 }

@@ -15,34 +15,34 @@ func cloudmapSettings() []setting[mesh.ServiceConfig] {
 	type sc = mesh.ServiceConfig
 	return []setting[sc]{
 		{rule{
-			path: "cloudmap.namespace", kind: text, own: true, with: "cloudmap", check: cloudmapName,
-			means: "with from: cloudmap, the name of the namespace in AWS Cloud Map",
+			path: "cloudmap.namespace", kind: text, own: true, with: "cloudmap", check: cloudmapName, sample: "shop.local",
+			means: "name of the namespace in AWS Cloud Map",
 			why:   "required with from: cloudmap; see [AWS](aws.md)",
 		}, nil}, // together they make a cloudmap.Config, see reader.cloudmap
 		{rule{
-			path: "cloudmap.service", kind: text, own: true, with: "cloudmap", check: cloudmapName, derived: "the service's name here",
+			path: "cloudmap.service", kind: text, own: true, with: "cloudmap", check: cloudmapName, derived: "the service's name here", sample: "orders",
 			means: "the service's name in that namespace",
-			why:   "most are called the same in both",
+			why:   "most services have the same name in both",
 		}, func(s *sc, d datum) { s.Lookup = d.text }},
 		{rule{
 			path: "cloudmap.health", kind: choice, choices: []string{string(cloudmap.Healthy), string(cloudmap.HealthyOrElseAll), string(cloudmap.All)}, own: true, with: "cloudmap", preset: string(cloudmap.Healthy),
-			means: "which instances are meant: those whose check passes, those or all if that is none, or all",
-			why:   "an instance that fails its own check would fail calls, too; without checks all are told of",
+			means: "which instances are endpoints: the healthy ones, the healthy ones or all of them if none is healthy, or all",
+			why:   "an instance that fails its own check would fail calls too; instances without a check count as healthy",
 		}, nil},
 		{rule{
-			path: "cloudmap.attributes", kind: list, own: true, with: "cloudmap", check: cloudmapAttribute, derived: "none",
-			means: "attributes that an instance has to have, all of them, each NAME=VALUE",
-			why:   "to tell versions or stages of one service apart",
+			path: "cloudmap.attributes", kind: list, own: true, with: "cloudmap", check: cloudmapAttribute, derived: "none", sample: "version=2",
+			means: "attributes that an instance must have, all of them, each NAME=VALUE",
+			why:   "tells versions or stages of one service apart",
 		}, nil},
 		{rule{
-			path: "cloudmap.port", kind: whole, low: "1", high: "65535", own: true, with: "cloudmap", derived: "what each instance is registered with",
-			means: "the port of instances that are registered without AWS_INSTANCE_PORT",
-			why:   "services with A records alone have none",
+			path: "cloudmap.port", kind: whole, low: "1", high: "65535", own: true, with: "cloudmap", derived: "what each instance is registered with", sample: "8080",
+			means: "port of instances that are registered without AWS_INSTANCE_PORT",
+			why:   "services with A records alone have no port",
 		}, nil},
 		{rule{
-			path: "cloudmap.endpoint", kind: text, own: true, with: "cloudmap", check: checkAPI, derived: "AWS_ENDPOINT_URL_SERVICEDISCOVERY, else the region's public one",
-			means: "URL of Cloud Map's API for discovery",
-			why:   "for VPC endpoints with a name of their own, and for fakes",
+			path: "cloudmap.endpoint", kind: text, own: true, with: "cloudmap", check: checkAPI, derived: "AWS_ENDPOINT_URL_SERVICEDISCOVERY, else the region's public one", sample: "https://data-servicediscovery.eu-west-1.amazonaws.com",
+			means: "URL of Cloud Map's discovery API",
+			why:   "for VPC endpoints with their own name, and for fakes",
 		}, nil},
 	}
 }

@@ -12,23 +12,23 @@ func connectionSettings() []setting[mesh.ServiceConfig] {
 	return []setting[sc]{
 		{rule{
 			path: "connections.connect_timeout", kind: duration, low: "1ms", high: "1m", preset: "1s",
-			means: "one TCP connect, and with TLS as long again for the handshake",
-			why:   "linkerd2-proxy's",
+			means: "time for one TCP connect, and as much again for the TLS handshake",
+			why:   "linkerd2-proxy's default",
 		}, func(s *sc, d datum) { s.Transport.ConnectTimeout = time.Duration(d.ns) }},
 		{rule{
 			path: "connections.safe_idle", kind: duration, low: "1ms", high: "1h", preset: "3s",
-			means: "idle age up to which a connection is trusted unasked; at most max_idle",
-			why:   "below the 4 to 5 s after which common servers hang up",
+			means: "idle time up to which a connection is used without a check; at most max_idle",
+			why:   "below the 4 to 5 s after which common servers close it",
 		}, func(s *sc, d datum) { s.Transport.SafeIdle = time.Duration(d.ns) }},
 		{rule{
 			path: "connections.max_idle", kind: duration, low: "1ms", high: "1h", preset: "55s",
-			means: "idle age beyond which a connection is closed, not used",
+			means: "idle time after which a connection is closed instead of used",
 			why:   "below the 60 s of ALB and VPC Lattice",
 		}, func(s *sc, d datum) { s.Transport.MaxIdle = time.Duration(d.ns) }},
 		{rule{
 			path: "connections.max_age", kind: duration, low: "0s", high: "24h", preset: "0s",
-			means: "age beyond which a connection takes no new call and is replaced, up to a fifth less at random; 0s is none, and with from: url it is 5m unless it is said",
-			why:   "spreads calls anew over what is behind one address; an endpoint of its own needs none",
+			means: "age after which a connection takes no new calls and is replaced, up to a fifth earlier at random; 0s is never; with from: url the default is 5m",
+			why:   "spreads calls anew over the servers behind one address; a single endpoint needs none",
 		}, func(s *sc, d datum) { s.Transport.MaxAge = time.Duration(d.ns) }},
 		{rule{
 			path: "connections.max", kind: whole, low: "1", high: "256", preset: "64",
@@ -38,17 +38,17 @@ func connectionSettings() []setting[mesh.ServiceConfig] {
 		{rule{
 			path: "connections.max_idle_count", kind: whole, low: "1", high: "256", preset: "64",
 			means: "idle connections kept to one endpoint; at most max",
-			why:   "as many as there may be: fewer would have a burst hang up and connect again with every other call",
+			why:   "with fewer, a burst would close and reopen connections at every other call",
 		}, func(s *sc, d datum) { s.Transport.MaxIdleConnections = int(d.ns) }},
 		{rule{
 			path: "connections.max_header", kind: size, low: "1KiB", high: "16MiB", preset: "64KiB",
-			means: "the largest head of a response",
-			why:   "an endless header must end",
+			means: "largest head of a response",
+			why:   "a header without end must be cut off",
 		}, func(s *sc, d datum) { s.Transport.MaxHeader = int(d.ns) }},
 		{rule{
 			path: "connections.whole", kind: size, low: "1B", high: "16MiB", preset: "64KiB",
-			means: "the largest response of known length that is read whole before its head is handed on",
-			why:   "so that half an answer can be tried again elsewhere",
+			means: "largest response of known length that is read completely before its head is passed on",
+			why:   "an answer that breaks off can then be retried elsewhere",
 		}, func(s *sc, d datum) { s.Transport.Whole = int(d.ns) }},
 		{rule{
 			path: "warm", kind: whole, low: "0", high: "16", preset: "0",

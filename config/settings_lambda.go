@@ -15,19 +15,19 @@ func lambdaSettings() []setting[mesh.ServiceConfig] {
 	type sc = mesh.ServiceConfig
 	return []setting[sc]{
 		{rule{
-			path: "function", kind: text, own: true, with: "lambda", check: invoke.CheckFunction,
-			means: "with from: lambda, the function to invoke: a name, NAME:ALIAS, or an ARN",
+			path: "function", kind: text, own: true, with: "lambda", check: invoke.CheckFunction, sample: "orders:live",
+			means: "function to invoke: a name, NAME:ALIAS, or an ARN",
 			why:   "required with from: lambda; see [AWS](aws.md)",
 		}, nil}, // together with what goes with it, see service.invoke
 		{rule{
 			path: "payload", kind: choice, choices: []string{string(invoke.HTTP), string(invoke.Raw)}, own: true, with: "lambda", preset: string(invoke.HTTP),
-			means: "what the function is given: http is the request as an event of API Gateway's payload format 2.0, raw is the request's body, which has to be JSON",
-			why:   "so that functions behind a URL need no change",
+			means: "what the function receives: http is the request as an API Gateway event (payload format 2.0), raw is the request's body, which must be JSON",
+			why:   "functions behind a URL work unchanged",
 		}, nil},
 		{rule{
-			path: "lambda.endpoint", kind: text, own: true, with: "lambda", check: checkAPI, derived: "AWS_ENDPOINT_URL_LAMBDA, else the region's public one",
+			path: "lambda.endpoint", kind: text, own: true, with: "lambda", check: checkAPI, derived: "AWS_ENDPOINT_URL_LAMBDA, else the region's public one", sample: "https://lambda.eu-west-1.amazonaws.com",
 			means: "URL of Lambda's API",
-			why:   "for VPC endpoints with a name of their own, and for fakes",
+			why:   "for VPC endpoints with their own name, and for fakes",
 		}, nil},
 	}
 }

@@ -19,19 +19,19 @@ func reachSettings() []setting[mesh.ServiceConfig] {
 	type sc = mesh.ServiceConfig
 	return []setting[sc]{
 		{rule{
-			path: "listen", kind: text, own: true, derived: "none", check: plainAddress,
-			means: "an address of the plain door that is this service's alone, as under plain: 127.0.0.1:4201; whatever Host a request has",
-			why:   "so that only a base URL changes in a program",
+			path: "listen", kind: text, own: true, derived: "none", check: plainAddress, sample: "127.0.0.1:4201",
+			means: "an address of the plain door for this service only, whatever the request's Host; written as under plain",
+			why:   "a program changes nothing but its base URL",
 		}, nil}, // goes to Config.Plain
 		{rule{
 			path: "protocol", kind: choice, choices: []string{"http", "h2c", "h2", "grpc", "auto"}, own: true, preset: "http",
-			means: "what the endpoints speak: http is HTTP/1.1, h2c is HTTP/2 without TLS, h2 is HTTP/2 over TLS, grpc is h2 with tls and h2c without, auto leaves HTTP/2 or HTTP/1.1 to the endpoint, over TLS; see [Upstreams](upstreams.md)",
-			why:   "every server does",
+			means: "what the endpoints speak: http is HTTP/1.1; h2c is HTTP/2 without TLS; h2 is HTTP/2 over TLS; grpc is h2 with tls and h2c without; auto negotiates HTTP/2 or HTTP/1.1 over TLS",
+			why:   "every HTTP server speaks HTTP/1.1; see [Upstreams](upstreams.md)",
 		}, func(s *sc, d datum) { s.Transport.Protocol = transport.Protocol(d.text) }},
 		{rule{
 			path: "idempotent", kind: toggle, preset: "false",
-			means: "every call may be sent twice, whatever its method, unless its caller says otherwise; for services that only read, gRPC's above all",
-			why:   "a POST that has reached somebody is not repeated",
+			means: "whether every call may be sent twice, whatever its method; a caller can still say otherwise",
+			why:   "a POST that may have reached an endpoint is not repeated; set true for services that only read, gRPC's above all",
 		}, func(s *sc, d datum) { s.Idempotent = d.text == "true" }},
 	}
 }

@@ -16,38 +16,38 @@ func tlsSettings() []setting[mesh.ServiceConfig] {
 	return []setting[sc]{
 		{rule{
 			path: "tls", kind: toggle, derived: "`false`",
-			means: "whether the endpoints speak TLS; `true` and `{}` are all the defaults below, and naming one of those keys is `true` too",
-			why:   "a load balancer or gateway has certificates, an instance behind it often none; see [Upstreams](upstreams.md)",
+			means: "whether the endpoints speak TLS; `{}`, or any of the keys below, means `true`",
+			why:   "a load balancer or gateway has certificates, an instance behind it often has none; see [Upstreams](upstreams.md)",
 		}, nil}, // all together make a transport.TLS, see reader.tls
 		{rule{
-			path: "tls.ca", kind: text, derived: "the system's authorities", check: anyPath,
-			means: "file of PEM certificates, one of which has to vouch for the endpoints; this path, as those below, begins at the folder of lift.yaml",
-			why:   "an authority of one's own needs no place in the system's list, and trusts nobody else",
+			path: "tls.ca", kind: text, derived: "the system's authorities", check: anyPath, sample: "ca.pem",
+			means: "file of PEM certificates, one of which must have signed the endpoints'; the path, like those below, is relative to lift.yaml",
+			why:   "your own authority need not be in the system's list, and no other is trusted then",
 		}, nil},
 		{rule{
-			path: "tls.cert", kind: text, derived: "none", check: anyPath,
-			means: "file of our own certificate, those that vouch for it behind it (PEM); read again when it has changed",
-			why:   "for endpoints that want to know who calls (mTLS); goes with tls.key",
+			path: "tls.cert", kind: text, derived: "none", check: anyPath, sample: "client.pem",
+			means: "file of Lift's own certificate, followed by its intermediates (PEM); read again when it changes",
+			why:   "for endpoints that verify their clients (mTLS); needs tls.key",
 		}, nil},
 		{rule{
-			path: "tls.key", kind: text, derived: "none", check: anyPath,
+			path: "tls.key", kind: text, derived: "none", check: anyPath, sample: "client.key",
 			means: "file of that certificate's private key (PEM, not encrypted)",
-			why:   "goes with tls.cert",
+			why:   "needs tls.cert",
 		}, nil},
 		{rule{
-			path: "tls.server_name", kind: text, derived: "host, else with from: dns the name, else the endpoint's host", check: transport.CheckServerName,
-			means: "the name that the endpoints' certificate has to be for, and that is asked for (SNI)",
-			why:   "where instances are reached by address and their certificate is for a name",
+			path: "tls.server_name", kind: text, derived: "host, else with from: dns the name, else the endpoint's host", check: transport.CheckServerName, sample: "orders.example.com",
+			means: "the name that the endpoints' certificate must be valid for; it is also sent as SNI",
+			why:   "for instances that are reached by address and have a certificate for a name",
 		}, nil},
 		{rule{
 			path: "tls.min_version", kind: choice, choices: []string{"1.2", "1.3"}, preset: "1.2",
-			means: "the lowest version of TLS that is spoken",
-			why:   "RFC 8996 retires what is below 1.2",
+			means: "the lowest TLS version that is accepted",
+			why:   "RFC 8996 retires everything below 1.2",
 		}, nil},
 		{rule{
 			path: "tls.verify", kind: toggle, preset: "true",
-			means: "`false` takes any certificate of anybody for the endpoint's, and is logged once",
-			why:   "to try something out; for certificates of one's own there is tls.ca",
+			means: "whether the endpoints' certificates are checked; `false` accepts any certificate (insecure; logged once)",
+			why:   "for a quick try; for certificates of your own use tls.ca",
 		}, nil},
 	}
 }

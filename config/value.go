@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -143,7 +144,7 @@ func (r *rule) readText(s, shown string) (datum, *fault) {
 			return datum{}, &fault{"the text " + masked + " is not right", err.Error()}
 		}
 		if shown == masked {
-			return datum{}, &fault{"the text " + masked + " is not right here", "see " + r.path + " in docs/configuration.md"}
+			return datum{}, &fault{"the text " + masked + " is not right here", "see " + r.path + " in docs/configuration-keys.md"}
 		}
 		return datum{}, &fault{shown + " is not right", strings.ToValidUTF8(err.Error(), "\uFFFD")}
 	}
@@ -155,12 +156,9 @@ func (r *rule) outside(shown string) *fault {
 	return &fault{shown + " is out of range", fmt.Sprintf("want %s to %s", r.low, r.high)}
 }
 
-// example is a value that would be right.
+// example is a value that is right.
 func (r *rule) example() string {
-	if r.preset != "" {
-		return r.preset
-	}
-	return "1s"
+	return cmp.Or(r.preset, r.sample, r.low)
 }
 
 func didYouMean(word string, known []string) string {

@@ -103,7 +103,7 @@ func TestConsulInsideLambda(t *testing.T) {
 		quiet("after a thaw")
 	}
 	waitFor(t, "B serves", func() bool { return served() == "B" })
-	if !e.out.has("of this machine alone") {
+	if !e.out.has("inside Lambda no Consul listens on") {
 		t.Error("no warning of an address of the loopback")
 	}
 }

@@ -62,10 +62,10 @@ func build(cfg *config.Config, log *slog.Logger) *program {
 	return p
 }
 
-// warn tells of what in a sound configuration is likely a mistake.
+// warn logs what in a valid configuration is likely a mistake.
 func (p *program) warn(cfg *config.Config) {
 	for _, w := range cfg.Warnings {
-		p.log.Warn("the configuration is sound, but", "warning", w)
+		p.log.Warn("the configuration is valid, and something in it is likely a mistake", "warning", w.Error())
 	}
 }
 

@@ -39,7 +39,7 @@ type ending struct {
 func (p *program) standalone(ctx context.Context, problems config.Problems) int {
 	defer p.mesh.Close()
 	if len(problems) > 0 {
-		p.log.Error("the configuration is broken; mend it and start again", "problems", problems.Error())
+		p.log.Error("the configuration is broken; fix it and start again", "problems", problems.Error())
 		return 1
 	}
 	announce := p.announcing() // before the doors, which take the registrar along

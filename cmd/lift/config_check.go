@@ -24,7 +24,7 @@ $LIFT_CONFIG, /var/task/lift.yaml, /opt/lift/lift.yaml, ./lift.yaml.`,
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		cfg, problems := load(args, *environment, lookup)
 		for _, w := range cfg.Warnings {
-			_, _ = fmt.Fprintln(s.err, "warning: "+w)
+			_, _ = fmt.Fprintln(s.err, w.Error())
 		}
 		if len(problems) > 0 {
 			_, _ = fmt.Fprintln(s.err, problems.Error())
