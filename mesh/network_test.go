@@ -32,6 +32,7 @@ type instance struct {
 	status int
 	grpc   map[string]string // not nil: answers in gRPC, with these trailers
 	drip   bool              // answers never end: a line each 100 ms
+	breaks time.Duration     // when those that drip break all the same, or end in gRPC's trailers; 0: never
 	calls  int
 }
 
@@ -85,7 +86,7 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, status, grpc, drip := i.hung, i.status, i.grpc, i.drip
+	hung, status, grpc, drip, breaks := i.hung, i.status, i.grpc, i.drip, i.breaks
 	i.mu.Unlock()
 	if hung != nil {
 		select {
@@ -105,6 +106,10 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(status)
 	fmt.Fprint(w, i.addr)
+	var broken <-chan time.Time
+	if breaks > 0 {
+		broken = time.After(breaks)
+	}
 	for drip {
 		if err := http.NewResponseController(w).Flush(); err != nil {
 			return
@@ -112,6 +117,11 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-time.After(100 * time.Millisecond):
 			fmt.Fprintln(w, "more")
+		case <-broken:
+			if grpc != nil {
+				return
+			}
+			panic(http.ErrAbortHandler)
 		case <-r.Context().Done():
 			return
 		case <-i.Gone():

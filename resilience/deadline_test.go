@@ -137,3 +137,52 @@ func TestClassify(t *testing.T) {
 		})
 	}
 }
+
+// A stream that breaks is the endpoint's fault however late it breaks: the attempt's
+// timeout ended with the head, so having outlived it says nothing of a freeze.
+func TestStreamsThatBreakAreJudged(t *testing.T) {
+	broken := &lift.Error{Code: lift.Unavailable}
+	for _, tt := range []struct {
+		name     string
+		err      error
+		grpc     string // the grpc-status in the trailers
+		upgraded bool
+		left     time.Duration // the call's time at its begin; 0: no deadline
+		ran      time.Duration // both clocks, until the stream's end
+		froze    time.Duration // the wall clock alone
+		want     lift.Outcome
+	}{
+		{name: "soon after the head", err: broken, left: time.Minute, ran: 500 * time.Millisecond, want: lift.Failed},
+		{name: "long after the head", err: broken, left: time.Minute, ran: 5 * time.Second, want: lift.Failed},
+		{name: "without a deadline", err: broken, ran: time.Hour, want: lift.Failed},
+		{name: "frozen, monotonic time stood still", err: broken, left: time.Minute, ran: time.Second, froze: 5 * time.Second, want: lift.Straddled},
+		{name: "frozen, monotonic time ran on past the call's deadline", err: broken, left: 2 * time.Second, ran: time.Minute, want: lift.Straddled},
+		{name: "a wall clock set back", err: broken, left: time.Minute, ran: 5 * time.Second, froze: -time.Hour, want: lift.Straddled},
+		{name: "read whole, and frozen in the middle", err: &lift.Error{Code: lift.AttemptTimeout}, left: time.Minute, ran: 5 * time.Second, want: lift.Straddled},
+		{name: "an upgraded connection, which deadlines let be", err: broken, upgraded: true, left: 2 * time.Second, ran: time.Hour, want: lift.Failed},
+		{name: "UNAVAILABLE soon", grpc: "14", left: time.Minute, ran: 500 * time.Millisecond, want: lift.Failed},
+		{name: "UNAVAILABLE late", grpc: "14", left: time.Minute, ran: 30 * time.Second, want: lift.Failed},
+		{name: "UNAVAILABLE after a freeze", grpc: "14", left: time.Minute, ran: time.Second, froze: 5 * time.Second, want: lift.Straddled},
+		{name: "UNAVAILABLE long after the call's deadline", grpc: "14", left: 2 * time.Second, ran: time.Minute, want: lift.Straddled},
+		{name: "no grpc-status, late", grpc: "none", ran: 30 * time.Second, want: lift.Failed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClock()
+			call := &lift.Call{Began: c.at}
+			if tt.left > 0 {
+				call.Deadline = c.at.Wall.Add(tt.left)
+			}
+			a := call.Attempt()
+			a.Began, a.Status, a.Reached, a.GRPC = c.at, 200, lift.Answered, tt.grpc
+			if tt.upgraded {
+				a.Status = 101
+			}
+			a.Timeout, a.Deadline = time.Second, c.at.Wall.Add(time.Second)
+			c.run(tt.ran)
+			c.freeze(tt.froze)
+			if got := resilience.Classify(call, a, c.at, tt.err); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

@@ -93,7 +93,7 @@ func byGRPC(c *lift.Call, a *lift.Attempt, now lift.Instant) lift.Outcome {
 			return lift.CutShort
 		}
 	}
-	if straddled(a, now) {
+	if straddled(c, a, now, nil) {
 		return lift.Straddled // what gave up may have been a clock that ran on
 	}
 	return lift.Failed

@@ -3,6 +3,7 @@ package resilience
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/liftmesh/lift"
 )
@@ -25,7 +26,7 @@ func Classify(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.O
 		return byStatus(a.Status)
 	}
 	switch {
-	case straddled(a, now):
+	case straddled(c, a, now, err):
 		return lift.Straddled
 	case errors.Is(err, lift.CallCanceled) || c.Err() != nil:
 		return lift.Canceled
@@ -40,14 +41,32 @@ func Classify(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.O
 	}
 }
 
-// straddled reports whether a freeze lay inside the attempt: the clocks part, or
-// it outlived its limit by as much, which is how a freeze shows where monotonic
-// time ran on.
-func straddled(a *lift.Attempt, now lift.Instant) bool {
+// straddled reports whether a freeze lay inside the attempt: the two clocks part, or
+// the attempt outlived its limit by as much, which is how a freeze shows where
+// monotonic time ran on.
+func straddled(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) bool {
 	if now.Straddles(a.Began) {
 		return true
 	}
-	return !a.Deadline.IsZero() && now.Wall.Sub(a.Deadline) > lift.FreezeGap
+	limit := limitOf(c, a, err)
+	return !limit.IsZero() && now.Wall.Sub(limit) > lift.FreezeGap
+}
+
+// limitOf returns the wall time that the attempt could not outlive while our timers
+// ran, zero if there is none. The attempt's own limit holds up to the answer's head
+// (or its end, where it is read whole); the call's deadline holds for a stream that
+// follows, and nothing does for an upgraded connection. Were a stream held to the
+// attempt's limit, each one that breaks late would pass for a freeze, and an instance
+// that breaks them all would never be blamed.
+func limitOf(c *lift.Call, a *lift.Attempt, err error) time.Time {
+	switch {
+	case a.Status == http.StatusSwitchingProtocols:
+		return time.Time{}
+	case a.Reached == lift.Answered && !errors.Is(err, lift.AttemptTimeout):
+		return c.Deadline
+	default:
+		return a.Deadline
+	}
 }
 
 func byStatus(status int) lift.Outcome {
