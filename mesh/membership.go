@@ -135,8 +135,12 @@ func (s *Service) current() []*member {
 	return all
 }
 
-// warm waits for the first set and opens the connections to keep warm.
+// warm waits for the first set and opens the connections to keep warm, until ctx or
+// the service ends.
 func (s *Service) warm(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
 	select {
 	case <-s.balancer.First():
 	case <-ctx.Done():
@@ -158,11 +162,6 @@ func (s *Service) warm(ctx context.Context) {
 
 // prepare does ahead what the first TLS handshake would have to wait for.
 func (s *Service) prepare() {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error("panic while certificates were read, contained", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-		}
-	}()
 	if secure := s.config().Transport.TLS; secure != nil {
 		_ = secure.Prepare() // what is wrong with it shows when it is called
 	}

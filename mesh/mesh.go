@@ -75,10 +75,9 @@ func New(o Options) *Mesh {
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	services := make(map[string]*Service, len(o.Services))
 	for _, cfg := range o.Services {
-		services[cfg.Name] = newService(cfg, &m.o, m.slots, &m.invocations)
+		services[cfg.Name] = m.newService(cfg)
 	}
 	for _, s := range services {
-		s.unwatch = func() {}
 		if s.config().Broken == nil {
 			m.start(s)
 		}
@@ -143,18 +142,23 @@ func (m *Mesh) Warm(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, s := range m.table.Load().services {
 		if s.config().Broken == nil {
-			wg.Go(func() { s.warm(ctx) })
+			wg.Go(func() { contained(s.log, func() { s.warm(ctx) }) })
 		}
-		wg.Go(s.prepare)
+		wg.Go(func() { contained(s.log, s.prepare) })
 	}
 	wg.Wait()
 }
 
-// Invoked tells the mesh that an invocation begins; thawed, that a freeze seems
-// to lie before it. It only starts work earlier (connections that died are
-// closed, warm ones opened again); no call depends on it. It does not block.
+// Invoked tells the mesh that an invocation begins; thawed says that a freeze seems to
+// lie before it. After a thaw, connections that died are closed, and services in use
+// open their warm ones again; ctx, or Close, ends that. No call depends on it, it does
+// not block, and it runs at most two goroutines for a service, however often and
+// however long the registry is silent.
 func (m *Mesh) Invoked(ctx context.Context, thawed bool) {
 	n := m.invocations.Add(1)
+	if m.ctx.Err() != nil {
+		return
+	}
 	for _, s := range m.table.Load().services {
 		if s.config().Broken != nil {
 			continue
@@ -163,10 +167,10 @@ func (m *Mesh) Invoked(ctx context.Context, thawed bool) {
 		if !thawed {
 			continue
 		}
-		m.work.Go(func() {
+		s.thawing.start(&m.work, s.log, func() {
 			s.thaw()
 			if n-s.used.Load() <= recent {
-				s.warm(ctx)
+				s.warming.start(&m.work, s.log, func() { s.warm(ctx) })
 			}
 		})
 	}

@@ -68,7 +68,7 @@ func (m *Mesh) Reload(services []ServiceConfig) (Changes, error) {
 		switch {
 		case s == nil:
 			ch.Added = append(ch.Added, name)
-			s = newService(cfg, &m.o, m.slots, &m.invocations)
+			s = m.newService(cfg)
 			m.start(s)
 		case !same(s.config().Marks.All, cfg.Marks.All):
 			ch.Changed = append(ch.Changed, name)
@@ -86,19 +86,19 @@ func (m *Mesh) Reload(services []ServiceConfig) (Changes, error) {
 		}
 	}
 	for _, name := range slices.Concat(ch.Added, ch.Changed) {
-		s, ctx := next[name], next[name].watching
-		m.work.Go(func() { s.warm(ctx) })
+		s := next[name]
+		s.warming.start(&m.work, s.log, func() { s.warm(s.ctx) })
 	}
 	return ch, nil
 }
 
 // start has s watched, in place of a watch that there was.
 func (m *Mesh) start(s *Service) {
-	ctx, stop := context.WithCancel(m.ctx)
+	ctx, stop := context.WithCancel(s.ctx)
 	if s.unwatch != nil {
 		s.unwatch()
 	}
-	s.watching, s.unwatch = ctx, stop
+	s.unwatch = stop
 	m.work.Go(func() { s.watch(ctx) })
 }
 

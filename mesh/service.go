@@ -28,10 +28,14 @@ type Service struct {
 
 	calls       lease // the calls up to their response's head
 	invocations *atomic.Int64
-	used        atomic.Int64    // the invocation in which it was called last
-	hinted      atomic.Int64    // when the registry was told that it is needed, Unix ns; 0 never
-	watching    context.Context // the watch's, which unwatch ends
-	unwatch     context.CancelFunc
+	used        atomic.Int64 // the invocation in which it was called last
+	hinted      atomic.Int64 // when the registry was told that it is needed, Unix ns; 0 never
+
+	ctx     context.Context // ends with the service, or the mesh
+	stop    context.CancelFunc
+	unwatch context.CancelFunc // ends the watch; guarded by Mesh.reload
+	thawing errand
+	warming errand
 
 	mu       sync.Mutex
 	members  map[string]*member
@@ -46,16 +50,18 @@ type settings struct {
 	caller lift.Caller
 }
 
-func newService(cfg ServiceConfig, o *Options, slots *transport.Slots, invocations *atomic.Int64) *Service {
+func (m *Mesh) newService(cfg ServiceConfig) *Service {
 	cfg = cfg.withDefaults()
+	o := &m.o
 	s := &Service{
-		o: o, slots: slots, invocations: invocations,
+		o: o, slots: m.slots, invocations: &m.invocations,
 		log:     o.Log.With("service", cfg.Name),
 		budget:  resilience.NewBudget(cfg.Retry.Budget, o.Now),
 		members: make(map[string]*member),
 	}
+	s.ctx, s.stop = context.WithCancel(m.ctx)
 	s.calls.end = func() {
-		s.unwatch()
+		s.stop()
 		s.close()
 	}
 	s.balancer = balancer.New(balancer.Options{Strategy: cfg.Balancer, Now: o.Now, Rand: o.Rand, Notify: s.changed})

@@ -2,8 +2,10 @@ package mesh_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/mesh"
@@ -29,6 +31,108 @@ func TestRegistriesAreToldOfAThaw(t *testing.T) {
 			if len(r.told) != i {
 				t.Errorf("thawed %v: told %d times", thawed, len(r.told))
 			}
+		}
+	})
+}
+
+// What an invocation starts ahead is bounded, however long the registry is silent, and
+// ends with the mesh.
+func TestThawsOfASilentRegistryAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, silent := newNetwork("a:1"), &registrytest.Fake{}
+		m := start(t, n, silent, func(o *mesh.Options) { o.Services[0].Warm = 1 })
+		synctest.Wait()
+		before := runtime.NumGoroutine()
+		for range 1000 {
+			m.Invoked(context.Background(), true)
+			synctest.Wait()
+		}
+		if more := runtime.NumGoroutine() - before; more > 1 {
+			t.Errorf("%d goroutines wait for one silent registry", more)
+		}
+		reloads := mesh.ServiceConfig{Name: "orders", Registry: silent, Warm: 1}
+		for range 100 {
+			reload(t, m, reloads)
+			synctest.Wait()
+		}
+		if more := runtime.NumGoroutine() - before; more > 1 {
+			t.Errorf("%d goroutines wait for it after 100 reloads", more)
+		}
+		silent.Set(n.endpoints()...)
+		synctest.Wait()
+		if r := send(m, get()); r.err != nil || r.call.Attempts[0].Fresh {
+			t.Errorf("once it has spoken no connection is warm: %v", r.err)
+		}
+		if more := runtime.NumGoroutine() - before; more > 5 { // the connection's own
+			t.Errorf("%d goroutines are left", more)
+		}
+	})
+}
+
+// A thaw that comes while the one before is still worked on is worked on too, once.
+func TestThawsInARowAreTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := thawer{registrytest.NewFake(lift.Endpoint{Addr: "a:1"}), make(chan struct{})}
+		m := mesh.New(mesh.Options{Services: []mesh.ServiceConfig{{Name: "orders", Registry: r}}})
+		defer m.Close()
+		for range 10 {
+			m.Invoked(context.Background(), true) // the registry is slow to hear of it
+			synctest.Wait()
+		}
+		told := 0
+		for quiet := false; !quiet; {
+			select {
+			case <-r.told:
+				told++
+			case <-time.After(time.Second):
+				quiet = true
+			}
+		}
+		if told != 2 {
+			t.Errorf("told %d times; want the one that ran, and once more", told)
+		}
+	})
+}
+
+// Neither a mesh nor a service that is removed leaves behind what waits for a registry.
+func TestWarmingEndsWithTheService(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *mesh.Mesh){
+		"closed":  func(_ *testing.T, m *mesh.Mesh) { m.Close() },
+		"removed": func(t *testing.T, m *mesh.Mesh) { reload(t, m) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				before := runtime.NumGoroutine()
+				m := start(t, newNetwork(), &registrytest.Fake{}, nil)
+				m.Invoked(context.Background(), true)
+				synctest.Wait()
+				end(t, m)
+				synctest.Wait()
+				if left := runtime.NumGoroutine() - before; left > 0 {
+					t.Errorf("%d goroutines are left", left)
+				}
+			})
+		})
+	}
+}
+
+// hasty is a registry that panics when it hears of a thaw.
+type hasty struct{ *registrytest.Fake }
+
+func (hasty) Thawed() { panic("thawed") }
+
+func TestAPanicInAThawIsContained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork("a:1")
+		m := start(t, n, nil, func(o *mesh.Options) {
+			o.Services[0].Registry = hasty{registrytest.NewFake(n.endpoints()...)}
+		})
+		for range 2 {
+			m.Invoked(context.Background(), true)
+			synctest.Wait()
+		}
+		if r := send(m, get()); r.err != nil {
+			t.Error(r.err)
 		}
 	})
 }
