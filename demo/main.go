@@ -107,7 +107,7 @@ func conclude(s *screen, w *world, took time.Duration) int {
 	s.table()
 	missed := w.verdict()
 	if len(missed) == 0 {
-		s.say("\n  All calls that Lift promises to save were answered, and every instance was\n  opened, probed, closed and used again. It took %s.", took.Round(time.Second))
+		s.say("\n  All calls that Lift promises to save were answered, and every instance was\n  taken out, probed, and used again once it was healthy. It took %s.", took.Round(time.Second))
 		return 0
 	}
 	s.say("\n  Not as promised:")

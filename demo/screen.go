@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/demo/report"
 )
 
@@ -169,10 +170,12 @@ func short(d time.Duration) string {
 	}
 }
 
-// paint colors a state, padded by hand since colors have no width.
+// paint colors a state in the word for people, padded by hand since colors have no
+// width.
 func paint(state string, width int) string {
 	color := map[string]string{"closed": "32", "open": "31", "half_open": "33"}[state]
-	return fmt.Sprintf("\x1b[%sm%-*s\x1b[0m", color, width, state)
+	e := lift.EndpointStatus{State: state}
+	return fmt.Sprintf("\x1b[%sm%-*s\x1b[0m", color, width, e.Health())
 }
 
 func clip(s string, n int) string {

@@ -112,9 +112,9 @@ func (w *world) verdict() (missed []string) {
 		name                string
 	}{{killed, phaseKilled, phaseBack, "A"}, {hung, phaseHung, phaseGoesOn, "B"}, {sick, phaseSick, phaseWell, "C"}} {
 		for what, addr := range map[string]string{"HTTP": w.instances[x.instance].addr, "gRPC": w.instances[x.instance].grpc} {
-			expect(t.saw(addr, "closed", "open", x.bad), "%s (%s) was never opened", x.name, what)
+			expect(t.saw(addr, "closed", "open", x.bad), "%s (%s) was never taken out", x.name, what)
 			expect(t.saw(addr, "open", "half_open", x.bad), "%s (%s) was never probed", x.name, what)
-			expect(t.saw(addr, "half_open", "closed", x.good), "%s (%s) was never closed again", x.name, what)
+			expect(t.saw(addr, "half_open", "closed", x.good), "%s (%s) never became healthy again", x.name, what)
 		}
 		expect(t.served(x.instance, x.good) > 0, "no traffic came back to %s", x.name)
 	}

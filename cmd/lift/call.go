@@ -15,7 +15,7 @@ import (
 	"github.com/liftmesh/lift/config"
 )
 
-// callFlags are what `lift call` can be told.
+// callFlags are the flags of `lift call`.
 type callFlags struct {
 	method, data, socket            string
 	headers, protos, imports        []string
@@ -27,28 +27,32 @@ type callFlags struct {
 func callCommand(s streams, lookup config.Lookup) *cobra.Command {
 	f := &callFlags{}
 	c := &cobra.Command{
-		Use:   "call SERVICE [METHOD] [PATH] | SERVICE PACKAGE.SERVICE/METHOD",
-		Short: "Call a service through the sidecar that runs here",
-		Long: `Call a service through the sidecar that runs here, and write the answer's body
-to standard output. With -v, standard error says how it went: each attempt with
-its endpoint, outcome, duration, whether its connection was warm and why that
-endpoint was picked, then the head of the answer. With --json, standard output
-is one JSON object that holds all of it.
+		Use:   "call SERVICE [METHOD] [PATH]\n  lift call SERVICE PACKAGE.SERVICE/METHOD",
+		Short: "Call a service through the sidecar",
+		Long: `Call a service through the sidecar on this machine and write the body of the
+answer to standard output.
 
-A gRPC method is called by its name. Each JSON value of the data is a message, and
-so is each line of output; metadata are -H. The service tells of its methods by
-server reflection, else --proto names their .proto files. --list lists them,
---describe shows one and a request in which every field stands.
+With -v, standard error says how the call went: for each attempt its endpoint,
+outcome and duration, whether the connection was warm, and why that endpoint was
+picked; then the head of the answer. With --json, standard output is one JSON
+object that holds all of this.
 
-Exits with 0 for any answer, 1 without one, 2 for a fault of the command line;
-with 3 for a gRPC status that is not OK, and with --fail for an HTTP status of
-400 or more.
+A path starts with a slash. A gRPC method is called by its full name: each JSON
+value of the data is one message, each line of output one message of the answer,
+and -H is metadata. Lift learns the methods by server reflection, or from the
+.proto files that --proto names. --list lists the methods; --describe shows one
+of them, with a request in which every field is set.
+
+Exit codes: 0 there was an answer, 1 there was none, 2 the command line or the
+request is wrong, 3 the answer was a gRPC status other than OK or, with --fail,
+an HTTP status of 400 or more.
 
 The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
-		Example: "  lift call orders /orders/7\n" +
-			"  lift call orders POST /orders -H 'Content-Type: application/json' -d @- < order.json\n" +
-			"  lift call orders --list\n" +
-			"  lift call orders orders.v1.Orders/Get -d '{\"id\": \"7\"}'",
+		Example: `  lift call orders /orders/7
+  lift call orders DELETE /orders/7 -v
+  lift call orders POST /orders -H 'Content-Type: application/json' -d @order.json
+  lift call orders --list
+  lift call orders orders.v1.Orders/Get -d '{"id": "7"}'`,
 		Args: cobra.RangeArgs(1, 3),
 		RunE: func(c *cobra.Command, args []string) error {
 			if isRPC(args) || f.list || f.describe || len(f.protos) > 0 {
@@ -59,16 +63,16 @@ The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.method, "method", "X", "", "HTTP method (default GET, with data POST)")
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "a field of the request, 'Name: value'; may be repeated")
-	flags.StringVarP(&f.data, "data", "d", "", "the request's body; @- reads it from standard input, @FILE from a file")
-	flags.StringVar(&f.socket, "socket", "", "path of the sidecar's socket")
-	flags.DurationVar(&f.timeout, "timeout", 0, "limit of the whole call, such as 2s (default the service's own)")
-	flags.BoolVar(&f.idempotent, "idempotent", false, "the call may be sent again though an endpoint may have acted on it")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error how it went")
-	flags.BoolVar(&f.json, "json", false, "write answer, attempts and error as one JSON object")
-	flags.BoolVarP(&f.fail, "fail", "f", false, "exit with 3 for a status of 400 or more")
-	flags.StringArrayVar(&f.protos, "proto", nil, "a .proto file that declares the gRPC method; may be repeated")
-	flags.StringArrayVarP(&f.imports, "import-path", "I", nil, "a folder of .proto files (default the file's own); may be repeated")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "a header `field` of the request, 'Name: value'; may be repeated")
+	flags.StringVarP(&f.data, "data", "d", "", "the body of the request; @FILE reads it from a file, @- from standard input")
+	flags.StringVar(&f.socket, "socket", "", "`path` of the sidecar's socket")
+	flags.DurationVar(&f.timeout, "timeout", 0, "time `limit` of the whole call, such as 2s (default the service's own)")
+	flags.BoolVar(&f.idempotent, "idempotent", false, "allow retries even if an endpoint may have acted on the call")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "say on standard error how the call went")
+	flags.BoolVar(&f.json, "json", false, "write the answer, the attempts and the error as one JSON object")
+	flags.BoolVarP(&f.fail, "fail", "f", false, "exit with 3 for an HTTP status of 400 or more")
+	flags.StringArrayVar(&f.protos, "proto", nil, "a .proto `file` that declares the gRPC method; may be repeated")
+	flags.StringArrayVarP(&f.imports, "import-path", "I", nil, "a `folder` with imported .proto files (default the file's own); may be repeated")
 	flags.BoolVar(&f.list, "list", false, "list the gRPC methods")
 	flags.BoolVar(&f.describe, "describe", false, "show the gRPC method and a request for it")
 	return c
@@ -109,7 +113,7 @@ func (f *callFlags) run(ctx context.Context, args []string, s streams, lookup co
 		}
 	}
 	if err == nil && f.fail && resp.Status >= http.StatusBadRequest {
-		return refusedError{fmt.Errorf("%s answered %d %s", call.Service, resp.Status, http.StatusText(resp.Status))}
+		return refused("%s answered %d %s", call.Service, resp.Status, http.StatusText(resp.Status))
 	}
 	return err
 }
@@ -149,15 +153,15 @@ func (f *callFlags) target(args []string) (method, path string, err error) {
 	isPath := func(s string) bool { return strings.HasPrefix(s, "/") }
 	if len(args) > 0 && !isPath(args[0]) && (len(args) == 2 || strings.ToUpper(args[0]) == args[0]) {
 		if f.method != "" {
-			return "", "", usageError{fmt.Errorf("method %q: there is -X %s already", args[0], f.method)}
+			return "", "", usageError{fmt.Errorf("method %q: -X %s gives the method already; leave one of them out", args[0], f.method)}
 		}
 		method, args = args[0], args[1:]
 	}
 	switch {
 	case len(args) > 1:
-		return "", "", usageError{fmt.Errorf("%q: want METHOD PATH, the path last", args)}
+		return "", "", usageError{fmt.Errorf("%s: the path comes last: METHOD PATH", strings.Join(args, " "))}
 	case len(args) == 1 && !isPath(args[0]):
-		return "", "", usageError{fmt.Errorf("path %q: want one that starts with a slash", args[0])}
+		return "", "", usageError{fmt.Errorf("path %q: a path starts with a slash; did you mean /%s?", args[0], args[0])}
 	case len(args) == 1:
 		path = args[0]
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -25,7 +26,7 @@ func bodyOf(data string, in io.Reader) (*lift.Body, error) {
 	case name == "-":
 		return readBody(io.NopCloser(in), -1)
 	}
-	file, err := os.Open(name)
+	file, err := openFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +35,29 @@ func bodyOf(data string, in io.Reader) (*lift.Body, error) {
 		size = info.Size()
 	}
 	return readBody(file, size)
+}
+
+// openFile opens the file of -d @name. A file that cannot be read is a fault of
+// the command line.
+func openFile(name string) (*os.File, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	switch info, err := file.Stat(); {
+	case err == nil && info.IsDir():
+		_ = file.Close()
+		return nil, unreadable(name, errors.New("it is a folder"))
+	default:
+		return file, nil
+	}
+}
+
+func unreadable(name string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err // the name is said already
+	}
+	return usageError{fmt.Errorf("cannot read the data, -d @%s: %w", name, err)}
 }
 
 // readBody is complete where all of r fits the replay limit.
@@ -49,14 +73,34 @@ func readBody(r io.ReadCloser, size int64) (*lift.Body, error) {
 	return lift.StreamBody(rest, size, lift.ReplayLimit), nil
 }
 
-// copyBody writes an answer's body as it comes.
+// copyBody writes an answer's body as it comes. On a terminal it ends the last
+// line, so that the prompt starts on one of its own.
 func copyBody(w io.Writer, body *lift.Body) error {
 	r, err := body.Reader()
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(w, r); err != nil {
+	last := lastByte{w: w, b: '\n'}
+	_, err = io.Copy(&last, r)
+	if last.b != '\n' && isTerminal(w) {
+		_, _ = io.WriteString(w, "\n")
+	}
+	if err != nil {
 		return fmt.Errorf("the answer broke off: %w", err)
 	}
 	return nil
+}
+
+// lastByte remembers the last byte that was written to w.
+type lastByte struct {
+	w io.Writer
+	b byte
+}
+
+func (l *lastByte) Write(p []byte) (int, error) {
+	n, err := l.w.Write(p)
+	if n > 0 {
+		l.b = p[n-1]
+	}
+	return n, err
 }

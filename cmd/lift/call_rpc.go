@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -20,9 +19,24 @@ import (
 	"github.com/liftmesh/lift/sdk"
 )
 
-// isRPC tells package.Service/Method from an HTTP method and from a path.
+// isRPC tells package.Service/Method from an HTTP method and from a path, one
+// whose slash was forgotten (orders/17) included.
 func isRPC(args []string) bool {
-	return len(args) == 2 && !strings.HasPrefix(args[1], "/") && strings.Contains(args[1], "/")
+	if len(args) != 2 {
+		return false
+	}
+	_, _, err := rpc.SplitName(args[1])
+	return err == nil
+}
+
+// forgotten adds to an error that name, which may be a gRPC method's, may be a
+// path as well: names of methods begin with a capital by convention.
+func forgotten(name string, err error) error {
+	_, method, found := strings.Cut(name, "/")
+	if err == nil || !found || method == "" || strings.ToLower(method[:1]) != method[:1] {
+		return err
+	}
+	return fmt.Errorf("%w; if %s is a path, it starts with a slash: /%s", err, name, name)
 }
 
 // rpc is `lift call` for a gRPC method: an ordinary client of the mesh, whose
@@ -31,6 +45,11 @@ func (f *callFlags) rpc(ctx context.Context, args []string, s streams, lookup co
 	if err := f.checkRPC(args); err != nil {
 		return err
 	}
+	in, err := openData(f.data, s.in)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
 	client, err := sdk.Dial(socketPath(f.socket, lookup))
 	if err != nil {
 		return err
@@ -43,7 +62,7 @@ func (f *callFlags) rpc(ctx context.Context, args []string, s streams, lookup co
 	}
 	schema, err := f.schema(ctx, conn, args[0], name)
 	if err != nil {
-		return err
+		return forgotten(name, err)
 	}
 	if f.list {
 		return writeMethods(s.out, schema.Methods())
@@ -60,7 +79,7 @@ func (f *callFlags) rpc(ctx context.Context, args []string, s streams, lookup co
 		_, err = fmt.Fprintf(s.out, "%s\n%s\n", method, template)
 		return err
 	}
-	return f.callRPC(ctx, conn, args[0], method, s)
+	return f.callRPC(ctx, conn, args[0], method, in, s)
 }
 
 // checkRPC refuses what makes no sense for a gRPC method.
@@ -74,8 +93,8 @@ func (f *callFlags) checkRPC(args []string) error {
 		return usageError{fmt.Errorf("--list lists all methods; %q is one", args[1])}
 	case f.list:
 		return nil
-	case !isRPC(args):
-		return usageError{errors.New("want a gRPC method, package.Service/Method, after the service")}
+	case len(args) < 2:
+		return usageError{errors.New("name a gRPC method, package.Service/Method, after the service")}
 	}
 	if _, _, err := rpc.SplitName(args[1]); err != nil {
 		return usageError{err}
@@ -94,12 +113,12 @@ func (f *callFlags) schema(ctx context.Context, conn grpc.ClientConnInterface, s
 	}
 	schema, err := rpc.Reflect(sdk.With(ctx, sdk.Idempotent(), sdk.Timeout(f.timeout)), conn, wanted)
 	if status.Code(err) == codes.Unimplemented && lift.CodeOf(err) == "" {
-		return nil, fmt.Errorf("%s does not tell of its methods (no server reflection); name their .proto file by --proto", service)
+		return nil, fmt.Errorf("%s does not list its methods (no server reflection); name their .proto file with --proto", service)
 	}
 	return schema, plainError(err)
 }
 
-func (f *callFlags) callRPC(ctx context.Context, conn grpc.ClientConnInterface, service string, method rpc.Method, s streams) error {
+func (f *callFlags) callRPC(ctx context.Context, conn grpc.ClientConnInterface, service string, method rpc.Method, in io.Reader, s streams) error {
 	var rec sdk.Record
 	opts := []sdk.CallOption{sdk.RecordIn(&rec), sdk.Timeout(f.timeout)}
 	if f.idempotent {
@@ -109,11 +128,6 @@ func (f *callFlags) callRPC(ctx context.Context, conn grpc.ClientConnInterface, 
 	if err != nil {
 		return err
 	}
-	in, err := openData(f.data, s.in)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
 	answer := func(line []byte) error {
 		_, err := fmt.Fprintf(s.out, "%s\n", line)
 		return err
@@ -149,7 +163,7 @@ func (f *callFlags) callRPC(ctx context.Context, conn grpc.ClientConnInterface, 
 			_, _ = fmt.Fprintf(s.err, "detail: %s\n", detail)
 		}
 	}
-	return refusedError{fmt.Errorf("%s answered %s: %s", service, codeName(state), state.Message())}
+	return refused("%s answered %s: %s", service, codeName(state), state.Message())
 }
 
 // answered is the status that the service answered with; nil if there was no
@@ -202,6 +216,6 @@ func openData(data string, in io.Reader) (io.ReadCloser, error) {
 	case name == "-":
 		return io.NopCloser(in), nil
 	default:
-		return os.Open(name)
+		return openFile(name)
 	}
 }

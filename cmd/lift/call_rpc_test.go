@@ -126,14 +126,16 @@ func TestCallOfMethodsWithoutAnAnswer(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"--list"}, exitFailed, "lift: orders does not tell of its methods (no server reflection); name their .proto file by --proto\n"},
+		{[]string{"--list"}, exitFailed, "lift: orders does not list its methods (no server reflection); name their .proto file with --proto\n"},
 		{[]string{"orders.v1.Orders/Get"}, exitFailed, "no server reflection"},
 		{[]string{"orders.v1.Orders/Get", "--proto", "/none/orders.proto"}, exitFailed, "orders.proto"},
 		{[]string{"orders.v1.Orders/Get", "-X", "PUT"}, exitUsage, "a gRPC method has no HTTP method"},
 		{[]string{"orders.v1.Orders/Get", "--list"}, exitUsage, "is one"},
 		{[]string{"orders.v1.Orders/", "--describe"}, exitUsage, "is no method; want package.Service/Method"},
-		{[]string{"/path", "--describe"}, exitUsage, "want a gRPC method"},
-		{[]string{"--describe"}, exitUsage, "want a gRPC method"},
+		{[]string{"/path", "--describe"}, exitUsage, "is no method"},
+		{[]string{"--describe"}, exitUsage, "name a gRPC method"},
+		{[]string{"orders/list"}, exitFailed, "with --proto; if orders/list is a path, it starts with a slash: /orders/list\n"},
+		{[]string{"orders.v1.Orders/Get", "-d", "@/none", "--proto", rpctest.File(t)}, exitUsage, "cannot read the data, -d @/none: no such file or directory"},
 	} {
 		code, _, errs := call(nil, test.args...)
 		if code != test.code || !strings.Contains(errs, test.says) || strings.Count(errs, "\n") != 1 {

@@ -25,6 +25,8 @@ func shop(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_ = http.NewResponseController(w).Flush() // no length: one field has one order
 		_, _ = io.WriteString(w, `{"id":"17","state":"shipped"}`+"\n")
+	case "GET /unended":
+		_, _ = io.WriteString(w, "no newline")
 	case "POST /orders":
 		content, _ := io.ReadAll(r.Body)
 		_, _ = io.WriteString(w, strings.TrimSpace(string(content))+"\n")

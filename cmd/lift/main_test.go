@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"testing"
 
@@ -17,5 +20,15 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true})
+	web := httptest.NewServer(http.HandlerFunc(shop))
+	t.Cleanup(web.Close) // the scripts run in parallel, after this function
+	socket := meshed(t, fmt.Sprintf("services: {orders: {from: static, endpoints: [%q]}}\n", web.Listener.Addr()))
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("SIDECAR", socket) // one that serves orders, a shop
+			return nil
+		},
+	})
 }

@@ -21,7 +21,11 @@ func TestExitCodes(t *testing.T) {
 		"call orders --timeout -1s":           exitUsage,
 		"config check /none.yaml":             exitFailed,
 		"config print /none.yaml":             exitFailed,
-		"call orders -d @/none":               exitFailed,
+		"call orders -d @/none":               exitUsage,
+		"call orders -d @/":                   exitUsage,
+		"call orders a.B/C -d @/none":         exitUsage,
+		"call orders orders/17":               exitUsage,
+		"--version":                           exitOK,
 		"call orders --socket /none/lift.soc": exitFailed,
 	} {
 		var out, errs bytes.Buffer

@@ -10,30 +10,33 @@ import (
 	"github.com/liftmesh/lift/config"
 )
 
-// servicesFlags are what `lift services` can be told.
+// servicesFlags are the flags of `lift services`.
 type servicesFlags struct {
 	socket string
 	json   bool
 	watch  time.Duration
 }
 
-// watchEvery is how often --watch looks if it is not told: a state that lasts
-// shorter than that is for the log.
+// watchEvery is how often --watch looks unless it is told. Changes that last
+// shorter than that are in the log.
 const watchEvery = time.Second
 
 func servicesCommand(s streams, lookup config.Lookup) *cobra.Command {
 	f := &servicesFlags{}
 	c := &cobra.Command{
 		Use:   "services [SERVICE...]",
-		Short: "Say who serves what, and which endpoints are out and why",
-		Long: `Say what the sidecar that runs here knows of its services, or of those that are
-named: who serves them, how old that knowledge is, and the state of each
-endpoint. Calls go to a closed endpoint; an open one is left alone until its
-next probe; a half-open one has its probe out.
+		Short: "Show who serves what, and which endpoints are out and why",
+		Long: `Show what the sidecar on this machine knows of its services, or of those that you
+name: their endpoints, how old that knowledge is, and the state of each endpoint.
 
-With --watch it looks again each second (--watch=5s: each five seconds) until it
-is interrupted. On a terminal it draws the same picture anew; elsewhere it
-writes a line for each change, and with --json one array a look.
+  healthy   calls go to the endpoint
+  out       it failed; it gets no calls until its next probe
+  probing   its probe is under way
+
+With --watch it looks again each second (--watch=5s: each five seconds) until
+Ctrl-C. On a terminal it redraws the picture, with rates below its header;
+elsewhere it writes a line for each change, and with --json one array a look.
+In JSON the states have the breaker's names: closed, open, half_open.
 
 The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 		Example: "  lift services\n  lift services orders --watch",
@@ -42,9 +45,9 @@ The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.socket, "socket", "", "path of the sidecar's socket")
+	flags.StringVar(&f.socket, "socket", "", "`path` of the sidecar's socket")
 	flags.BoolVar(&f.json, "json", false, "write JSON")
-	flags.DurationVar(&f.watch, "watch", 0, "look again and again, each second if no time is given")
+	flags.DurationVar(&f.watch, "watch", 0, "look again at this `interval`, each second if none is given")
 	flags.Lookup("watch").NoOptDefVal = watchEvery.String()
 	return c
 }
@@ -66,5 +69,5 @@ func (f *servicesFlags) run(ctx context.Context, names []string, s streams, look
 	case f.json:
 		return encode(s.out, servicesJSON(all))
 	}
-	return writeServices(s.out, all, terminalOf(s.out).paint)
+	return writeServices(s.out, all, nil, terminalOf(s.out).paint)
 }

@@ -57,23 +57,23 @@ func example() []lift.ServiceStatus {
 	}
 }
 
-const exampleText = `billing: broken
+const exampleText = `billing: its configuration is broken
   lift.yaml:9:12: services.billing.timeout: "2" is no duration with a unit; want
   a duration such as 2s
 
-empty: from static, nobody serves it, told 3h ago
+empty: from static, no endpoints, told 3h ago
 
-fresh: from dns, nobody has told yet who serves it
-  its registry cannot be asked now: lookup orders.internal: no server answers
+fresh: from dns, the registry has not answered yet
+  the registry does not answer: lookup orders.internal: no server answers
 
-orders: from consul, 4 endpoints, 2 out, told 12s ago
-  endpoint                   state      in flight  conns  usually
-  10.0.1.7:8080 use1-az1 x2  closed             3      4   1.23ms
-  10.0.1.8:8080              open               0      0        -
+orders: from consul, 4 endpoints, 1 out, 1 probing, told 12s ago
+  endpoint                   state    in flight  conns  usually
+  10.0.1.7:8080 use1-az1 x2  healthy          3      4   1.23ms
+  10.0.1.8:8080              out              0      0        -
     3 failures in a row, the last: attempt_timeout; probe in 12s
-  10.0.1.9:8080              half_open          1      1     20ms
+  10.0.1.9:8080              probing          1      1     20ms
     refused
-  10.0.1.10:8080             closed             0      0        -
+  10.0.1.10:8080             healthy          0      0        -
     1 failure in a row
 `
 
@@ -108,6 +108,58 @@ func TestServices(t *testing.T) {
 	}
 }
 
+// While it watches, a header says the time, totals and rates, and each endpoint
+// has its rate.
+func TestWatchHasAHeader(t *testing.T) {
+	all := example()[3:]
+	at := time.Date(2026, 1, 2, 14, 3, 5, 0, time.UTC)
+	var r rates
+	show := func(err error) []string {
+		var b strings.Builder
+		if err := r.picture(&b, at, all, err, terminal{}.paint); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Split(b.String(), "\n")
+	}
+	wants := func(got []string, line int, want string) {
+		t.Helper()
+		if got[line] != want {
+			t.Errorf("line %d is %q, want %q", line, got[line], want)
+		}
+	}
+	header := func(got []string, rate string) {
+		t.Helper()
+		wants(got, 0, "14:03:05 1 service, 4 endpoints: 2 healthy, 1 out, 1 probing")
+		wants(got, 1, "         "+rate)
+		wants(got, 2, "")
+	}
+	header(show(nil), "- attempts/s") // one look makes no rate
+	pass := func(d time.Duration, first, second, failed uint64) {
+		all[0].At = all[0].At.Add(d)
+		all[0].Endpoints[0].Attempts += first
+		all[0].Endpoints[1].Attempts += second
+		all[0].Endpoints[1].Failed += failed
+	}
+	pass(2*time.Second, 24_000, 6, 6)
+	got := show(nil)
+	header(got, "12.0k attempts/s, 0.0% failed")
+	wants(got, 4, "  endpoint                   state    in flight  conns  usually   per s")
+	wants(got, 5, "  10.0.1.7:8080 use1-az1 x2  healthy          3      4   1.23ms   12.0k")
+	wants(got, 6, "  10.0.1.8:8080              out              0      0        -     3.0")
+	pass(time.Second, 90, 10, 5)
+	header(show(nil), "100 attempts/s, 5.0% failed")
+	pass(time.Second, 0, 0, 0)
+	header(show(nil), "0 attempts/s")
+	all[0].Endpoints[0].Attempts = 3 // another sidecar, which counts anew
+	pass(time.Second, 0, 0, 0)
+	got = show(nil)
+	header(got, "0 attempts/s")
+	wants(got, 5, "  10.0.1.7:8080 use1-az1 x2  healthy          3      4   1.23ms       -")
+
+	wants(show(&lift.Error{Code: lift.NoSidecar, Err: errors.New("nobody listens")}), 0, "14:03:05 no_sidecar: nobody listens")
+	header(show(nil), "- attempts/s")
+}
+
 // Whatever it is told, no line is longer than a terminal, and none moves its
 // cursor.
 func TestServicesFit(t *testing.T) {
@@ -117,7 +169,7 @@ func TestServicesFit(t *testing.T) {
 		}}
 		broken := lift.ServiceStatus{Name: word, Broken: word}
 		var b strings.Builder
-		if err := writeServices(&b, []lift.ServiceStatus{s, broken}, terminal{}.paint); err != nil {
+		if err := writeServices(&b, []lift.ServiceStatus{s, broken}, &rates{}, terminal{}.paint); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(b.String()) {
@@ -139,13 +191,13 @@ func TestWatchWritesChanges(t *testing.T) {
 		change func()
 		want   string
 	}{
-		{func() {}, "orders 10.0.1.10:8080 closed|orders 10.0.1.7:8080 closed|orders 10.0.1.8:8080 open: 3 failures in a row, the last: attempt_timeout|orders 10.0.1.9:8080 half_open: refused|"},
+		{func() {}, "orders 10.0.1.10:8080 healthy|orders 10.0.1.7:8080 healthy|orders 10.0.1.8:8080 out: 3 failures in a row, the last: attempt_timeout|orders 10.0.1.9:8080 probing: refused|"},
 		{func() {}, ""},
-		{func() { all[0].Endpoints[2].State, all[0].Endpoints[2].Why = "closed", "" }, "orders 10.0.1.9:8080 closed|"},
+		{func() { all[0].Endpoints[2].State, all[0].Endpoints[2].Why = "closed", "" }, "orders 10.0.1.9:8080 healthy|"},
 		{func() { failed = &lift.Error{Code: lift.NoSidecar, Err: errors.New("nobody listens")} }, "lift: no_sidecar: nobody listens|"},
 		{func() {}, ""},
 		{func() { failed, all[0].Endpoints = nil, all[0].Endpoints[:3] }, "orders 10.0.1.10:8080 gone|"},
-		{func() { all[0].Endpoints = nil }, "orders nobody serves it|orders 10.0.1.7:8080 gone|orders 10.0.1.8:8080 gone|orders 10.0.1.9:8080 gone|"},
+		{func() { all[0].Endpoints = nil }, "orders no endpoints|orders 10.0.1.7:8080 gone|orders 10.0.1.8:8080 gone|orders 10.0.1.9:8080 gone|"},
 	} {
 		step.change()
 		if err := show(all, failed); err != nil {

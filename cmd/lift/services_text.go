@@ -5,59 +5,67 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/liftmesh/lift"
 )
 
-// columns is how wide a line of `lift services` gets at most.
+// columns is the most that a line of `lift services` takes.
 const columns = 80
 
-// writeServices writes the services as text, each under a line of its own. paint
-// colors a state, or leaves it as it is.
-func writeServices(w io.Writer, all []lift.ServiceStatus, paint func(state, text string) string) error {
+// writeServices writes the services as text, each under a line of its own. rates,
+// if not nil, add a column. paint colors a state, or leaves it as it is.
+func writeServices(w io.Writer, all []lift.ServiceStatus, rates *rates, paint func(state, text string) string) error {
 	var b strings.Builder
 	for i := range all {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		writeService(&b, &all[i], paint)
+		writeService(&b, &all[i], rates, paint)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-func writeService(b *strings.Builder, s *lift.ServiceStatus, paint func(state, text string) string) {
+func writeService(b *strings.Builder, s *lift.ServiceStatus, rates *rates, paint func(state, text string) string) {
 	b.WriteString(fold(s.Name+": "+summary(s), 2))
 	if s.Broken != "" {
 		b.WriteString(indented(s.Broken, 2))
 		return
 	}
 	if s.Error != "" {
-		b.WriteString(indented("its registry cannot be asked now: "+s.Error, 2))
+		b.WriteString(indented("the registry does not answer: "+s.Error, 2))
 	}
 	if len(s.Endpoints) == 0 {
 		return
 	}
-	const rest = "  %-9s  %9s  %5s  %7s" // behind the address
+	const rest = "  %-7s  %9s  %5s  %7s" // behind the address
+	head := fmt.Sprintf(rest, "state", "in flight", "conns", "usually")
+	if rates != nil {
+		head += fmt.Sprintf("  %6s", "per s")
+	}
 	width := len("endpoint")
 	for _, e := range s.Endpoints {
 		width = max(width, utf8.RuneCountInString(place(e)))
 	}
-	width = min(width, columns-2-len(fmt.Sprintf(rest, "", "", "", "")))
-	fmt.Fprintf(b, "  %-*s"+rest+"\n", width, "endpoint", "state", "in flight", "conns", "usually")
-	for _, e := range s.Endpoints {
-		line := fmt.Sprintf(rest, e.State, fmt.Sprint(e.InFlight), fmt.Sprint(e.Open), usual(e.Usual))
-		line = strings.Replace(line, e.State, paint(e.State, e.State), 1)
-		fmt.Fprintf(b, "  %-*s%s\n", width, middle(place(e), width), line)
+	width = min(width, columns-2-len(head))
+	fmt.Fprintf(b, "  %-*s%s\n", width, "endpoint", head)
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		state := clean(e.Health())
+		line := fmt.Sprintf(rest, state, fmt.Sprint(e.InFlight), fmt.Sprint(e.Open), usual(e.Usual))
+		if rates != nil {
+			line += fmt.Sprintf("  %6s", rates.of(s, e))
+		}
+		line = strings.Replace(line, state, paint(e.State, state), 1)
+		fmt.Fprintf(b, "  %-*s%s\n", width, middle(place(*e), width), line)
 		if why := reason(e, s.At); why != "" {
 			b.WriteString(indented(why, 4))
 		}
 	}
 }
 
-// summary is a service's own line: what its set is and how old.
+// summary is a service's own line: its set of endpoints and how old it is.
 func summary(s *lift.ServiceStatus) string {
 	from := ""
 	if s.From != "" {
@@ -65,23 +73,42 @@ func summary(s *lift.ServiceStatus) string {
 	}
 	switch {
 	case s.Broken != "":
-		return "broken"
+		return "its configuration is broken"
 	case s.Told.IsZero():
-		return from + "nobody has told yet who serves it"
+		return from + "the registry has not answered yet"
 	case len(s.Endpoints) == 0:
-		return fmt.Sprintf("%snobody serves it, told %s ago", from, age(s.At.Sub(s.Told)))
+		return fmt.Sprintf("%sno endpoints, told %s ago", from, age(s.At.Sub(s.Told)))
 	}
-	out := 0
-	for _, e := range s.Endpoints {
-		if e.State != "closed" {
-			out++
+	var t totals
+	t.add(s)
+	return fmt.Sprintf("%s%s%s, told %s ago", from, count(t.endpoints, "endpoint"), t.unwell(), age(s.At.Sub(s.Told)))
+}
+
+// totals count endpoints by their state.
+type totals struct{ endpoints, out, probing int }
+
+func (t *totals) add(s *lift.ServiceStatus) {
+	for i := range s.Endpoints {
+		t.endpoints++
+		switch s.Endpoints[i].State {
+		case "open":
+			t.out++
+		case "half_open":
+			t.probing++
 		}
 	}
-	text := from + count(len(s.Endpoints), "endpoint")
-	if out > 0 {
-		text += fmt.Sprintf(", %d out", out)
+}
+
+// unwell says how many are not healthy, "" for none.
+func (t *totals) unwell() string {
+	text := ""
+	if t.out > 0 {
+		text += fmt.Sprintf(", %d out", t.out)
 	}
-	return text + ", told " + age(s.At.Sub(s.Told)) + " ago"
+	if t.probing > 0 {
+		text += fmt.Sprintf(", %d probing", t.probing)
+	}
+	return text
 }
 
 // place is where an endpoint is.
@@ -96,9 +123,9 @@ func place(e lift.EndpointStatus) string {
 	return clean(text)
 }
 
-// reason says why an endpoint is not closed, and until when; or that it has
-// begun to fail.
-func reason(e lift.EndpointStatus, at time.Time) string {
+// reason says why an endpoint is not healthy, and until when; or that it has begun
+// to fail.
+func reason(e *lift.EndpointStatus, at time.Time) string {
 	var parts []string
 	if e.Why != "" {
 		parts = append(parts, e.Why)
@@ -141,58 +168,4 @@ func usual(d time.Duration) string {
 	default:
 		return age(d)
 	}
-}
-
-// middle shortens text to width by leaving out its middle: the ends of addresses
-// differ.
-func middle(text string, width int) string {
-	runes := []rune(text)
-	if len(runes) <= width {
-		return text
-	}
-	head := (width - 2) / 2
-	return string(runes[:head]) + ".." + string(runes[len(runes)-(width-2-head):])
-}
-
-// indented folds text into lines, all of them behind by spaces.
-func indented(text string, by int) string {
-	return strings.Repeat(" ", by) + strings.TrimLeft(fold(strings.Repeat(" ", by)+text, by), " ")
-}
-
-// clean makes spaces of line breaks and other controls in text, which may come
-// from anywhere and must not move a terminal's cursor.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-}
-
-// fold breaks text into lines at its spaces, and a word that is longer than a
-// line where that ends; lines after the first are indented.
-func fold(text string, by int) string {
-	text = clean(text)
-	var b strings.Builder
-	room := columns - len(text) + len(strings.TrimLeft(text, " "))
-	for word := range strings.FieldsSeq(text) {
-		size := utf8.RuneCountInString(word)
-		if b.Len() > 0 && size+1 > room {
-			b.WriteString("\n" + strings.Repeat(" ", by))
-			room = columns - by
-		} else if b.Len() > 0 {
-			b.WriteString(" ")
-			room--
-		}
-		for _, r := range word {
-			if room == 0 {
-				b.WriteString("\n" + strings.Repeat(" ", by))
-				room = columns - by
-			}
-			b.WriteRune(r)
-			room--
-		}
-	}
-	return b.String() + "\n"
 }

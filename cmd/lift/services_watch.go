@@ -13,8 +13,8 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// watch looks and shows, again and again, until ctx ends; that is how it is meant
-// to end, so it is no failure. A look that fails is shown and made again.
+// watch looks and shows at every interval until ctx ends, which is the ordinary
+// end and no failure. A look that fails is shown, and the next one made in time.
 func watch(ctx context.Context, every time.Duration, look func(context.Context) ([]lift.ServiceStatus, error), show func([]lift.ServiceStatus, error) error) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -34,7 +34,7 @@ func watch(ctx context.Context, every time.Duration, look func(context.Context) 
 	}
 }
 
-// shower returns what shows one look after the other.
+// shower returns the function that shows one look after the other.
 func (f *servicesFlags) shower(s streams) func([]lift.ServiceStatus, error) error {
 	t := terminalOf(s.out)
 	switch {
@@ -42,12 +42,11 @@ func (f *servicesFlags) shower(s streams) func([]lift.ServiceStatus, error) erro
 		return jsonLines(s.out)
 	case t.rows > 0:
 		_, _ = io.WriteString(s.out, "\x1b[2J")
+		var r rates
 		return func(all []lift.ServiceStatus, err error) error {
 			t := terminalOf(s.out) // it may have been resized
 			var b bytes.Buffer
-			if err != nil {
-				b.WriteString(fold("lift: "+withoutPrefix(err), 2))
-			} else if err := writeServices(&b, all, t.paint); err != nil {
+			if err := r.picture(&b, time.Now(), all, err, t.paint); err != nil {
 				return err
 			}
 			_, err = io.WriteString(s.out, t.redraw(b.String()))
@@ -69,8 +68,8 @@ func jsonLines(w io.Writer) func([]lift.ServiceStatus, error) error {
 	}
 }
 
-// changeLines writes what is new since the last look, a line each: the moment,
-// the service, the endpoint and its state. At first everything is new.
+// changeLines writes a line for each change since the last look: the time, the
+// service, the endpoint and its state. At the first look everything is new.
 func changeLines(w io.Writer) func([]lift.ServiceStatus, error) error {
 	var before map[string]string
 	failed := ""
@@ -106,22 +105,23 @@ func changeLines(w io.Writer) func([]lift.ServiceStatus, error) error {
 	}
 }
 
-// states are the endpoints' states, by service and address, and what is wrong
-// with a service, by its name.
+// states maps service and address to the endpoint's state, and a service's name
+// to what is wrong with it.
 func states(all []lift.ServiceStatus) map[string]string {
 	out := map[string]string{}
 	for i := range all {
 		s := &all[i]
 		switch {
 		case s.Broken != "":
-			out[s.Name] = "broken: " + s.Broken
+			out[s.Name] = "its configuration is broken: " + s.Broken
 		case s.Error != "":
-			out[s.Name] = "its registry cannot be asked: " + s.Error
+			out[s.Name] = "the registry does not answer: " + s.Error
 		case len(s.Endpoints) == 0:
-			out[s.Name] = "nobody serves it"
+			out[s.Name] = "no endpoints"
 		}
-		for _, e := range s.Endpoints {
-			text := e.State
+		for j := range s.Endpoints {
+			e := &s.Endpoints[j]
+			text := e.Health()
 			if e.Why != "" {
 				text += ": " + e.Why
 			}

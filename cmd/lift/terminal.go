@@ -8,6 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// isTerminal reports whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
+	return err == nil
+}
+
 // terminal is what standard output is drawn on; rows is 0 if it is none.
 type terminal struct {
 	rows  int
