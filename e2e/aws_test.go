@@ -210,6 +210,12 @@ func TestLambdaFunction(t *testing.T) {
 		if json.Unmarshal(payload, &event) != nil || event.RawPath == "/throws" {
 			return []byte(`{"errorMessage":"boom","errorType":"Error"}`), "Unhandled"
 		}
+		switch event.RawPath {
+		case "/malformed":
+			return []byte(`{"statusCode":200,"headers":["id"]}`), ""
+		case "/table":
+			return []byte(`{"headers":["id"],"rows":[]}`), ""
+		}
 		answer, _ := json.Marshal(map[string]any{"statusCode": 201, "headers": map[string]string{"x-path": event.RawPath}, "body": event.Body})
 		return answer, ""
 	})
@@ -230,9 +236,9 @@ func TestLambdaFunction(t *testing.T) {
 	if err != nil || got.PID == 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	post := func(service, path string) (int, string, http.Header) {
+	send := func(method, service, path string) (int, string, http.Header) {
 		t.Helper()
-		req, _ := http.NewRequestWithContext(within(t, patience), http.MethodPost, "http://"+service+path, strings.NewReader("<body>"))
+		req, _ := http.NewRequestWithContext(within(t, patience), method, "http://"+service+path, strings.NewReader("<body>"))
 		resp, err := c.HTTPClient().Do(req)
 		if err != nil {
 			return 0, err.Error(), nil
@@ -240,6 +246,10 @@ func TestLambdaFunction(t *testing.T) {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode, string(text), resp.Header
+	}
+	post := func(service, path string) (int, string, http.Header) {
+		t.Helper()
+		return send(http.MethodPost, service, path)
 	}
 	if status, text, header := post("web", "/a/b"); status != 201 || text != "<body>" || header.Get("X-Path") != "/a/b" {
 		t.Errorf("%d %s %v", status, text, header)
@@ -252,6 +262,18 @@ func TestLambdaFunction(t *testing.T) {
 	}
 	if n := api.Runs() - before; n != 6 {
 		t.Errorf("the function that throws ran %d times for 6 calls", n)
+	}
+	before = api.Runs()
+	for range 6 { // PUT: idempotent, so that only what the 502 means keeps it from being sent again
+		if status, text, header := send(http.MethodPut, "web", "/malformed"); status != 502 || !strings.Contains(text, `headers is [\"id\"]; want an object`) || header.Get("X-Amz-Function-Error") != "MalformedResult" {
+			t.Errorf("%d %s %v", status, text, header)
+		}
+	}
+	if n := api.Runs() - before; n != 6 {
+		t.Errorf("the function with malformed results ran %d times for 6 calls", n)
+	}
+	if status, text, _ := send(http.MethodPut, "web", "/table"); status != 200 || text != `{"headers":["id"],"rows":[]}` {
+		t.Errorf("%d %s", status, text)
 	}
 	api.Throttle(1)
 	before = api.Runs()

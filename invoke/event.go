@@ -52,9 +52,10 @@ type httpContext struct {
 
 const defaultRoute = "$default"
 
-// event is the event of c, whose body is content. Path and query are as they were
-// sent, not decoded. Fields of one name are joined by commas; those between two hops
-// stay out; Cookie goes into cookies. Content that is no text, or is encoded, is base64.
+// event returns the event for c, whose body is content. Path and query are as they
+// were sent, not decoded. Fields of one name are joined by commas, hop-by-hop fields
+// stay out, and Cookie goes into cookies. Content is base64 if it is not UTF-8 or has a
+// Content-Encoding.
 func (cfg *Config) event(c *lift.Call, content []byte) []byte {
 	path, query, _ := strings.Cut(c.Path, "?")
 	if path == "" {
@@ -70,13 +71,14 @@ func (cfg *Config) event(c *lift.Call, content []byte) []byte {
 		Headers: map[string]string{"host": c.Service}, QueryStringParameters: parameters(query),
 		RequestContext: requestContext{
 			AccountID: "anonymous", APIID: "lift", DomainName: c.Service, DomainPrefix: c.Service,
-			HTTP:      httpContext{Method: method, Path: path, Protocol: "HTTP/1.1", SourceIP: "127.0.0.1", UserAgent: lift.Get(c.Header, "User-Agent")},
+			HTTP:      httpContext{Method: method, Path: path, Protocol: "HTTP/1.1", SourceIP: "127.0.0.1", UserAgent: text(lift.Get(c.Header, "User-Agent"))},
 			RequestID: fmt.Sprintf("%016x%016x", cfg.Rand(), cfg.Rand()), RouteKey: defaultRoute, Stage: defaultRoute,
 			Time: now.Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
 		},
 	}
 	for _, f := range c.Header {
 		name := strings.ToLower(f.Name)
+		f.Value = text(f.Value)
 		switch {
 		case between(name) || name == "host":
 		case name == "cookie":
@@ -102,14 +104,28 @@ func (cfg *Config) event(c *lift.Call, content []byte) []byte {
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
-	enc.SetEscapeHTML(false) // it is no page, and counts towards the limit
+	enc.SetEscapeHTML(false) // the event is not a page, and escapes count towards the limit
 	if err := enc.Encode(&e); err != nil {
-		panic(err) // strings, a number and a bool; whoever calls contains it
+		panic(err) // cannot happen: strings, a number and a bool; the caller contains it
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// parameters are the query's, decoded, those of one name joined by commas.
+// text is a field's value as JSON can hold it: UTF-8 as it is, other bytes read as
+// Latin-1, which is what fields held before.
+func text(value string) string {
+	if utf8.ValidString(value) {
+		return value
+	}
+	runes := make([]rune, len(value))
+	for i := range len(value) {
+		runes[i] = rune(value[i])
+	}
+	return string(runes)
+}
+
+// parameters returns the query's parameters, decoded. Those of one name are joined by
+// commas.
 func parameters(query string) map[string]string {
 	if query == "" {
 		return nil
@@ -129,7 +145,7 @@ func parameters(query string) map[string]string {
 	return all
 }
 
-// unescape decodes what can be decoded, and leaves the rest as it is.
+// unescape decodes s, or returns it as it is where it is not validly encoded.
 func unescape(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain
@@ -137,8 +153,8 @@ func unescape(s string) string {
 	return s
 }
 
-// between reports whether a field, in lower case, is between two hops only (RFC
-// 9110, section 7.6.1), or says how the content is framed there.
+// between reports whether a field, its name in lower case, is hop-by-hop (RFC 9110,
+// section 7.6.1) or frames the content.
 func between(name string) bool {
 	switch name {
 	case "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "content-length":

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// Function names a function, and which of its versions.
+// Function names a Lambda function and its version.
 type Function struct {
 	// Name is its name, or its ARN without a qualifier, or ACCOUNT:function:NAME.
 	Name string
-	// Qualifier is a version or an alias, "" for what $LATEST is.
+	// Qualifier is a version or an alias; "" means $LATEST.
 	Qualifier string
-	// Region is what the ARN says, "" without one.
+	// Region is the ARN's, "" if the function is not named by an ARN.
 	Region string
 }
 
 var errFunction = errors.New("want a function's name, NAME:ALIAS, ACCOUNT:function:NAME, or an ARN such as arn:aws:lambda:eu-west-1:123456789012:function:orders:live")
 
 // ParseFunction reads a name, a partial ARN (123456789012:function:NAME) or an ARN,
-// each with a version or an alias behind it or without.
+// each with or without a version or an alias after it.
 func ParseFunction(s string) (Function, error) {
 	parts := strings.Split(s, ":")
 	var f Function
@@ -50,13 +50,13 @@ func ParseFunction(s string) (Function, error) {
 	return f, nil
 }
 
-// CheckFunction says what is wrong with s as a function, nil if nothing is.
+// CheckFunction returns what is wrong with s as the name of a function, or nil.
 func CheckFunction(s string) error {
 	_, err := ParseFunction(s)
 	return err
 }
 
-// String is the function as it was written.
+// String returns the function as it was written.
 func (f Function) String() string {
 	if f.Qualifier == "" {
 		return f.Name
@@ -64,7 +64,7 @@ func (f Function) String() string {
 	return f.Name + ":" + f.Qualifier
 }
 
-// path is where it is invoked.
+// path returns the path of the function's Invoke.
 func (f Function) path() string {
 	p := "/2015-03-31/functions/" + strings.ReplaceAll(f.Name, ":", "%3A") + "/invocations"
 	if f.Qualifier != "" {

@@ -23,7 +23,8 @@ const (
 
 func jsonType() lift.Field { return lift.Field{Name: contentType, Value: "application/json"} }
 
-// about are the fields of an answer whose content is JSON of the API's.
+// about returns the fields of an answer with JSON content: its type, more, and those
+// that identify the invocation.
 func about(resp *lift.Response, more ...lift.Field) []lift.Field {
 	return append(append([]lift.Field{jsonType()}, more...), fieldsOf(resp, versionField, requestField)...)
 }
@@ -37,13 +38,13 @@ func fieldsOf(resp *lift.Response, names ...string) (found []lift.Field) {
 	return found
 }
 
-// ranNothing are the kinds of 5xx with which Lambda says that it could not make an
-// environment to run the function in. Source: the errors of Invoke in its reference.
+// ranNothing returns the kinds of 5xx which mean that Lambda found no environment to
+// run the function in. Source: the errors of Invoke in its API reference.
 func ranNothing() []string {
 	return []string{"EC2ThrottledException", "EC2UnexpectedException", "ENILimitReachedException", "SubnetIPAddressLimitReachedException", "ResourceNotReadyException"}
 }
 
-// refused is what an answer of the API other than 200 means.
+// refused turns an answer of the API other than 200 into the caller's answer or error.
 func (cfg *Config) refused(c *lift.Call, a *lift.Attempt, resp *lift.Response, content []byte) (*lift.Response, error) {
 	kind, _, _ := strings.Cut(lift.Get(resp.Header, kindField), ":")
 	pass := resp.Status == http.StatusTooManyRequests || resp.Status >= 500

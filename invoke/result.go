@@ -6,87 +6,89 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
+	"unicode/utf8"
 
 	"github.com/liftmesh/lift"
 )
 
 func isJSON(b []byte) bool { return json.Valid(b) }
 
-// result reads what a function returned, in the form of the payload format 2.0: an
-// object with statusCode, or anything else, which then is the content of a 200.
+// result reads what a function returned. An object with the member statusCode is an
+// HTTP response in the payload format 2.0; any other JSON is the content of a 200. An
+// error says which member is malformed.
+//
+// Members match exactly, as AWS's do, and of two with the same name the last counts,
+// as in JSON.parse. A struct would not do: encoding/json matches its fields in any
+// case, so that a function's own data could be taken for a response.
 func result(payload []byte, method string) (*lift.Response, error) {
-	var got struct {
-		StatusCode        json.RawMessage            `json:"statusCode"`
-		Headers           map[string]json.RawMessage `json:"headers"`
-		MultiValueHeaders map[string][]string        `json:"multiValueHeaders"`
-		Cookies           []string                   `json:"cookies"`
-		Body              json.RawMessage            `json:"body"`
-		IsBase64Encoded   bool                       `json:"isBase64Encoded"`
-	}
-	if !isJSON(payload) {
+	switch {
+	case len(payload) == 0:
+		return nil, errors.New("it is empty; want JSON")
+	case !isJSON(payload):
 		return nil, errors.New("it is not JSON")
+	case !utf8.Valid(payload):
+		return nil, errors.New("it is not UTF-8, which JSON has to be")
 	}
-	first := bytes.TrimLeft(payload, " \t\r\n")
-	if first[0] == '{' {
-		if err := json.Unmarshal(payload, &got); err != nil {
-			if what, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-				return nil, fmt.Errorf("%s is %s there", what.Field, what.Value)
-			}
-			return nil, errors.New("it cannot be read")
+	var member map[string]json.RawMessage
+	if bytes.TrimLeft(payload, " \t\r\n")[0] == '{' {
+		if err := json.Unmarshal(payload, &member); err != nil {
+			return nil, fmt.Errorf("it cannot be read: %w", err)
 		}
 	}
-	if got.StatusCode == nil {
+	code, ok := member["statusCode"]
+	if !ok {
 		return inferred(payload, method), nil
 	}
-	status, err := strconv.Atoi(strings.Trim(string(got.StatusCode), `"`))
-	if err != nil || status < 200 || status > 599 {
-		return nil, fmt.Errorf("statusCode is %s; want 200 to 599", clip(string(got.StatusCode)))
+	status, ok := statusOf(code)
+	if !ok {
+		return nil, fmt.Errorf("statusCode is %s; want a whole number from 200 to 599", clip(string(code)))
 	}
-	content, err := contentOf(got.Body, got.IsBase64Encoded)
+	content, err := contentOf(member["body"], member["isBase64Encoded"])
 	if err != nil {
 		return nil, err
 	}
-	resp := &lift.Response{Status: status}
-	for _, name := range sorted(got.Headers) {
-		if err := add(resp, name, scalar(got.Headers[name])); err != nil {
-			return nil, err
-		}
+	header, err := headerOf(member)
+	if err != nil {
+		return nil, err
 	}
-	for _, name := range sorted(got.MultiValueHeaders) {
-		for _, value := range got.MultiValueHeaders[name] {
-			if err := add(resp, name, value); err != nil {
-				return nil, err
-			}
-		}
-	}
-	for _, cookie := range got.Cookies {
-		if err := add(resp, "Set-Cookie", cookie); err != nil {
-			return nil, err
-		}
-	}
-	if !lift.Has(resp.Header, contentType) {
-		resp.Header = append(resp.Header, jsonType())
-	}
-	resp.Body = body(status, method, content)
-	return resp, nil
+	return &lift.Response{Status: status, Header: header, Body: body(status, method, content)}, nil
 }
 
-// inferred is the answer of a function that returns no statusCode: a text as it is,
-// else JSON.
+// malformed is the answer for a function whose result is malformed. It has the form of
+// a function's error, and like one it is final: the function has run.
+func (cfg *Config) malformed(resp *lift.Response, method string, cause error) *lift.Response {
+	content, err := json.Marshal(map[string]string{
+		"errorType":    malformedResult,
+		"errorMessage": fmt.Sprintf("function %s returned a malformed HTTP response: %s", cfg.Function, cause),
+	})
+	if err != nil {
+		panic(err) // two strings; the caller contains it
+	}
+	return &lift.Response{
+		Status: http.StatusBadGateway,
+		Header: about(resp, lift.Field{Name: functionErrorField, Value: malformedResult}),
+		Body:   body(http.StatusBadGateway, method, content),
+	}
+}
+
+// malformedResult is the X-Amz-Function-Error of a malformed result. Lambda's own
+// values are Handled and Unhandled.
+const malformedResult = "MalformedResult"
+
+// inferred is the answer of a function that returned no statusCode: a string as its
+// text, other JSON as it is.
 func inferred(payload []byte, method string) *lift.Response {
 	content := payload
-	var text string
-	if json.Unmarshal(payload, &text) == nil && bytes.HasPrefix(bytes.TrimSpace(payload), []byte(`"`)) {
+	if text, ok := textOf(bytes.TrimSpace(payload)); ok {
 		content = []byte(text)
 	}
 	return &lift.Response{Status: http.StatusOK, Header: []lift.Field{jsonType()}, Body: body(http.StatusOK, method, content)}
 }
 
-// body is what of the content may follow such a head.
+// body is the part of the content that may follow such a head.
 func body(status int, method string, content []byte) *lift.Body {
 	if method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified {
 		content = nil
@@ -94,59 +96,51 @@ func body(status int, method string, content []byte) *lift.Body {
 	return lift.BytesBody(content)
 }
 
-// contentOf reads the field body: a text, or, as a courtesy, JSON that was not made one.
-func contentOf(raw json.RawMessage, encoded bool) ([]byte, error) {
-	var text string
+// statusOf reads statusCode: a number without a fraction, or three digits as a string.
+func statusOf(raw json.RawMessage) (int, bool) {
+	text, ok := textOf(raw)
+	var status float64
+	var err error
+	if ok {
+		var n uint64
+		n, err = strconv.ParseUint(text, 10, 16)
+		status = float64(n)
+	} else {
+		status, err = strconv.ParseFloat(string(raw), 64)
+	}
+	return int(status), err == nil && (!ok || len(text) == 3) && status >= 200 && status <= 599 && status == math.Trunc(status)
+}
+
+// contentOf reads body: a string, or, as a courtesy, JSON that was not made one.
+func contentOf(raw, encoded json.RawMessage) ([]byte, error) {
+	switch string(encoded) {
+	case "", "null", "false", "true":
+	default:
+		return nil, fmt.Errorf("isBase64Encoded is %s; want true or false", clip(string(encoded)))
+	}
+	text, ok := textOf(raw)
 	switch {
-	case len(raw) == 0 || string(raw) == "null":
+	case missing(raw):
 		return nil, nil
-	case raw[0] != '"':
+	case string(encoded) != "true" && ok:
+		return []byte(text), nil
+	case string(encoded) != "true":
 		return raw, nil
 	}
-	if err := json.Unmarshal(raw, &text); err != nil {
-		return nil, errors.New("body is no text")
-	}
-	if !encoded {
-		return []byte(text), nil
-	}
 	content, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, errors.New("isBase64Encoded is true, and body is not base64")
+	if err != nil || !ok {
+		return nil, errors.New("isBase64Encoded is true, but body is not base64")
 	}
 	return content, nil
 }
 
-// add adds a field, unless it is one between hops. What would end a line is an error.
-func add(resp *lift.Response, name, value string) error {
-	if between(strings.ToLower(name)) {
-		return nil
-	}
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) }) {
-		return fmt.Errorf("a header's name is %q", clip(name))
-	}
-	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-		return fmt.Errorf("header %s holds control bytes", name)
-	}
-	resp.Header = append(resp.Header, lift.Field{Name: http.CanonicalHeaderKey(name), Value: value})
-	return nil
-}
+// missing reports whether a member is not there, or null.
+func missing(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// scalar is a header's value: a text, or a number or truth value as it is written.
-func scalar(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text
-	}
-	return string(raw)
-}
-
-func sorted[T any](m map[string]T) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+// textOf is a JSON string's text. ok is false for any other JSON.
+func textOf(raw json.RawMessage) (text string, ok bool) {
+	ok = len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil
+	return text, ok
 }
 
 func clip(s string) string {

@@ -40,13 +40,14 @@ type Config struct {
 // Step is the step around each attempt that makes a call an Invoke. Below it is the
 // way to Lambda's API, which signs. The request's body has to be here, all of it.
 //
-//   - What the function returns is the answer. One whose run ended in an error is
-//     502 with the error as content and X-Amz-Function-Error; the attempt itself
-//     went well, so that it is not repeated and counts against nobody.
-//   - Throttled is 429, and reached nobody: nothing ran.
+//   - The function's result is the answer.
+//   - A function that ends in an error is a 502 with that error as its content and
+//     X-Amz-Function-Error. A malformed result is one, too, which says what is wrong.
+//     The attempt itself went well: it is not repeated and counts against nobody.
+//   - Throttled is a 429 that reached nobody: nothing ran.
 //   - Other 5xx of the API are passed on.
-//   - What will not mend itself - no such function, no permission, an event that is
-//     too large - is an error that says the remedy.
+//   - An error that waiting does not cure (no such function, no permission, an event
+//     that is too large) says how to fix it.
 func Step(cfg Config) lift.Policy {
 	if cfg.Now == nil {
 		cfg.Now = lift.Now
@@ -126,13 +127,13 @@ func (cfg *Config) answer(c *lift.Call, method string, resp *lift.Response) (*li
 	case resp.Status != http.StatusOK:
 		return cfg.refused(c, a, resp, content)
 	case kind != "":
-		return &lift.Response{Status: http.StatusBadGateway, Header: about(resp, lift.Field{Name: functionErrorField, Value: kind}), Body: lift.BytesBody(content)}, nil
+		return &lift.Response{Status: http.StatusBadGateway, Header: about(resp, lift.Field{Name: functionErrorField, Value: kind}), Body: body(http.StatusBadGateway, method, content)}, nil
 	case cfg.Payload == Raw:
-		return &lift.Response{Status: http.StatusOK, Header: about(resp), Body: lift.BytesBody(content)}, nil
+		return &lift.Response{Status: http.StatusOK, Header: about(resp), Body: body(http.StatusOK, method, content)}, nil
 	}
 	got, err := result(content, method)
 	if err != nil {
-		return nil, failed(c, a, lift.BadResponse, fmt.Errorf("function %s returned what is no HTTP answer: %w", cfg.Function, err))
+		return cfg.malformed(resp, method, err), nil
 	}
 	got.Header = append(got.Header, fieldsOf(resp, versionField, requestField)...)
 	if a != nil {
