@@ -72,6 +72,6 @@ type Drain struct {
 type Log struct {
 	// Level is the least that is logged.
 	Level slog.Level
-	// Format is "json" or "text".
+	// Format is "json", "text", or "auto": text on a terminal, JSON elsewhere.
 	Format string
 }

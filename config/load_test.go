@@ -134,7 +134,7 @@ func TestDefaultsAreThePackagesOwn(t *testing.T) {
 	if s.Timeout != 2*time.Second || s.AttemptTimeout != time.Second || s.Balancer != balancer.LeastRequest || s.Warm != 0 {
 		t.Errorf("service %+v", s)
 	}
-	if c.Socket != "/tmp/lift/lift.sock" || c.SocketMode != 0o600 || c.Log != (Log{slog.LevelInfo, "json"}) {
+	if c.Socket != "/tmp/lift/lift.sock" || c.SocketMode != 0o600 || c.Log != (Log{slog.LevelInfo, "auto"}) {
 		t.Errorf("globals %+v", c)
 	}
 }

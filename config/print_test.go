@@ -29,7 +29,7 @@ environments:
 	for _, want := range []string{
 		"socket: \"/run/x.sock\"  # lift.yaml:2, from variable DIR\n",
 		"  level: warn  # variable LIFT_LOG_LEVEL\n",
-		"  format: json  # default\n",
+		"  format: auto  # default\n",
 		"    timeout: 3s  # lift.yaml:3\n",
 		"    attempt_timeout: 1.5s  # default: half of timeout\n",
 		"        burst: 10  # default\n",
@@ -66,7 +66,7 @@ func ExampleConfig_Print() {
 	// proxy: false  # default
 	// log:
 	//   level: info  # default
-	//   format: json  # default
+	//   format: auto  # default
 	// limits:
 	//   peers: 256  # default
 	//   calls_per_peer: 1024  # default

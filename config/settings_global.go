@@ -56,9 +56,9 @@ func processSettings() []setting[Config] {
 			why:   "at info there is one line for each change of state, and none for single calls",
 		}, func(c *Config, d datum) { c.Log.Level = logLevel(d.text) }},
 		{rule{
-			path: "log.format", kind: choice, choices: []string{"json", "text"}, preset: "json", variable: "LIFT_LOG_FORMAT",
-			means: "how a log line is written",
-			why:   "CloudWatch Logs reads the fields of JSON lines by itself",
+			path: "log.format", kind: choice, choices: []string{"auto", "json", "text"}, preset: "auto", variable: "LIFT_LOG_FORMAT",
+			means: "how a log line is written; `auto` is `text` on a terminal, and `json` elsewhere and in Lambda",
+			why:   "people read text; log collectors such as CloudWatch Logs find the fields of JSON lines by themselves",
 		}, func(c *Config, d datum) { c.Log.Format = d.text }},
 		{rule{
 			path: "limits.peers", kind: whole, low: "1", high: "16384", preset: "256",

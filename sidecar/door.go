@@ -33,6 +33,7 @@ type door struct {
 	mu       sync.Mutex
 	running  int
 	begun    uint64
+	lost     uint64 // calls that ran when the time of a drain was up
 	draining bool
 	idle     chan struct{} // closed once draining and nothing runs
 	sessions map[*session]struct{}
@@ -78,7 +79,7 @@ func (d *door) finish() {
 func (d *door) traffic() socket.Traffic {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return socket.Traffic{Running: d.running, Begun: d.begun}
+	return socket.Traffic{Running: d.running, Begun: d.begun, Cut: d.lost}
 }
 
 func (d *door) checkIdleLocked() {
@@ -102,6 +103,9 @@ func (d *door) drain(ctx context.Context) error {
 	select {
 	case <-d.idle:
 	case <-ctx.Done():
+		d.mu.Lock()
+		d.lost = uint64(d.running) //nolint:gosec // never negative
+		d.mu.Unlock()
 		return ctx.Err()
 	}
 	for _, s := range all {

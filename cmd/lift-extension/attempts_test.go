@@ -3,14 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net"
 	"strings"
 	"testing"
 
 	"github.com/liftmesh/lift"
-	"github.com/liftmesh/lift/config"
 )
 
 // logged is the log line of a call to orders, whose two endpoints refuse.
@@ -25,11 +23,7 @@ func logged(t *testing.T, handler func(*bytes.Buffer, *slog.HandlerOptions) slog
 		addrs[i] = l.Addr().String()
 		_ = l.Close()
 	}
-	text := fmt.Sprintf("services: {orders: {from: static, endpoints: [%q, %q]}}\n", addrs[0], addrs[1])
-	cfg, problems := config.Parse("lift.yaml", []byte(text), func(string) (string, bool) { return "", false })
-	if err := problems.Err(); err != nil {
-		t.Fatal(err)
-	}
+	cfg := parse(t, "services: {orders: {from: static, endpoints: [%q, %q]}}\n", addrs[0], addrs[1])
 	var out bytes.Buffer
 	p := build(cfg, slog.New(handler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	call := &lift.Call{Service: "orders", Path: "/"}

@@ -147,7 +147,9 @@ func (p *program) shutdown(event extension.Event, in doors) {
 	p.log.Info("shutdown", "reason", string(event.Reason))
 	ctx, cancel := context.WithTimeout(context.Background(), max(left-shutdownMargin, 0))
 	defer cancel()
+	calls := p.tally(in)
 	in.drain(ctx)
+	calls.log()
 }
 
 // contain keeps a panic of ours from ending the environment.

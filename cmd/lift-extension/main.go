@@ -24,7 +24,7 @@ func run() int {
 		return command(os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
 	}
 	cfg, problems := configure()
-	log, level := newLog(cfg)
+	log, level := newLog(os.Stdout, cfg.Log, inside)
 	// net/http says some things, such as of peers that talk unasked, to the
 	// standard logger alone.
 	stdlog.SetFlags(0)                                                           //nolint:forbidigo // the one place that owns the process's loggers
@@ -58,16 +58,4 @@ func load(path string) (*config.Config, config.Problems) {
 	return cfg, slices.DeleteFunc(problems, func(p config.Problem) bool {
 		return p.Environment != "" && p.Environment != cfg.Environment
 	})
-}
-
-// newLog writes lines to standard output: CloudWatch's in Lambda, the
-// container's elsewhere. The level can be changed later.
-func newLog(cfg *config.Config) (*slog.Logger, *slog.LevelVar) {
-	level := new(slog.LevelVar)
-	level.Set(cfg.Log.Level)
-	o := &slog.HandlerOptions{Level: level}
-	if cfg.Log.Format == "text" {
-		return slog.New(slog.NewTextHandler(os.Stdout, o)), level
-	}
-	return slog.New(slog.NewJSONHandler(os.Stdout, o)), level
 }

@@ -100,32 +100,5 @@ func (s *stay) run(ctx context.Context) int {
 	}
 }
 
-// end drains, and stops at once at one more signal to end.
-func (s *stay) end() {
-	most := s.holds.Drain.Max
-	s.log.Info("draining", "most", most.String())
-	drain, cancel := context.WithTimeout(context.Background(), most)
-	defer cancel()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer s.contain("draining")
-		s.drain(drain, s.holds.Drain.Quiet, append(s.in, s.parting...))
-	}()
-	for {
-		select {
-		case <-done:
-			return
-		case <-s.ended: // as it should
-		case sig := <-s.signals:
-			if sig == syscall.SIGHUP {
-				continue
-			}
-			s.log.Warn("a second signal: ending now, running calls are cut", "signal", sig.String())
-			cancel()
-		}
-	}
-}
-
 // heard are the signals that a standalone sidecar hears.
 func heard() []os.Signal { return []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} }

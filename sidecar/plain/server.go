@@ -40,7 +40,8 @@ type Server struct {
 	calls    sync.Mutex
 	running  int
 	begun    uint64
-	leaving  bool // health checks are told
+	cut      uint64 // calls that ran when the time of a drain was up
+	leaving  bool   // health checks are told
 	draining bool
 	idle     chan struct{} // closed once draining and nothing runs
 }
@@ -260,7 +261,7 @@ func (s *Server) Announce() {
 func (s *Server) Traffic() socket.Traffic {
 	s.calls.Lock()
 	defer s.calls.Unlock()
-	return socket.Traffic{Peers: s.gate.Peers(), Running: s.running, Begun: s.begun}
+	return socket.Traffic{Peers: s.gate.Peers(), Running: s.running, Begun: s.begun, Cut: s.cut}
 }
 
 // Drain takes no new peers and no new calls (they get [lift.Draining]), waits
@@ -285,6 +286,9 @@ func (s *Server) Drain(ctx context.Context) error {
 	case <-s.idle:
 	case <-ctx.Done():
 		err = ctx.Err()
+		s.calls.Lock()
+		s.cut = uint64(s.running) //nolint:gosec // never negative
+		s.calls.Unlock()
 		s.cancel(&lift.Error{Code: lift.Draining, Err: errors.New("the sidecar is shutting down, and the time for running calls is up")})
 	}
 	// Answers leave; peers that are silent are hung up on.

@@ -187,6 +187,9 @@ func TestDrainRefusesAndCuts(t *testing.T) {
 	if err := <-drained; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
+	if got := s.Traffic(); got.Cut != 1 {
+		t.Errorf("%d calls are said to be cut, want 1", got.Cut)
+	}
 }
 
 // An unfinished upload does not hold up the answer's end for long, nor the door.

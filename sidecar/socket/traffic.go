@@ -10,9 +10,11 @@ type Traffic struct {
 	// Begun is how many calls have ever begun, so that a call between two looks is
 	// seen too.
 	Begun uint64
+	// Cut is how many of them were cut because the time of a drain was up.
+	Cut uint64
 }
 
-// And is the traffic of both together.
+// And returns the traffic of both together.
 func (t Traffic) And(u Traffic) Traffic {
-	return Traffic{t.Peers + u.Peers, t.Running + u.Running, t.Begun + u.Begun}
+	return Traffic{t.Peers + u.Peers, t.Running + u.Running, t.Begun + u.Begun, t.Cut + u.Cut}
 }
