@@ -1,51 +1,110 @@
 package lift
 
-import "time"
+import "fmt"
 
-// Attempt is one try of a call at one endpoint, and the record of it. The steps
-// below Pick write it; when it has ended it does not change.
+// Attempt is one try of a call at one endpoint, while it runs. [Call.NewAttempt]
+// starts it; its address is good for as long as anybody keeps it. Several attempts
+// of one call may run at the same time, each in a goroutine of its own.
+//
+// Exactly one goroutine at a time, the one that carries the attempt, reads and
+// writes its fields. Others see the attempt's record as it was last published, by
+// [Call.Attempts]. Cancel, Err, Done, OnCancel and Hold may be used from any goroutine.
 type Attempt struct {
-	Endpoint Endpoint
-	// Began and Ended are read when the endpoint was picked and when the
-	// attempt was judged.
-	Began, Ended Instant
-	// Timeout is the attempt's own limit; 0 is none.
-	Timeout time.Duration
-	// Deadline is the wall time at which the attempt is cut: the end of Timeout
-	// or the call's deadline, whichever comes first. Zero is none.
-	Deadline time.Time
-	// Candidates is how many endpoints the picker could choose from.
-	Candidates int
-	// Why says in a few words how the endpoint was chosen.
-	Why string
-	// Probe: this attempt is a half-open endpoint's one probe.
-	Probe bool
-	// Fresh: the connection was opened for this attempt, not taken warm.
-	Fresh bool
-	// Status is the HTTP status of the answer, 0 without one.
-	Status int
-	// GRPC is the grpc-status of the answer to a gRPC call, a number; "none" if it
-	// ended without one; "" before, and of calls that are not gRPC.
-	GRPC string
-	// RetryAfter is what the endpoint asked for: how long to wait before another try,
-	// negative for none at all, 0 if it said nothing.
-	RetryAfter time.Duration
-	Outcome    Outcome
-	Reached    Reached
-	// Err is why there was no (whole) answer, nil if there was.
-	Err error
+	// AttemptRecord is what the steps below Pick write. [Attempt.Publish] shows it to
+	// others. [Attempt.Err] says whether the attempt was canceled; why there was no
+	// answer is AttemptRecord.Err.
+	AttemptRecord
+
+	// Call is the call that is tried. It is not to be changed below Pick.
+	Call *Call
+
+	// Method, Path, Header, Body, Upgrade and Idempotent are what is sent: at first the
+	// call's own. A step that sends something else replaces them here, for this attempt
+	// alone. Header is shared with the call: put another slice in its place.
+	Method, Path string
+	Header       []Field
+	Body         *Body
+	Upgrade      string
+	Idempotent   Idempotence
+
+	lifetime
+	n    int      // its place in Call.record
+	prev *Attempt // the one started before it
 }
 
-// Cut reports whether the attempt is limited by the call's deadline and not by
-// its own timeout.
-func (a *Attempt) Cut() bool {
-	return !a.Deadline.IsZero() && (a.Timeout <= 0 || a.Deadline.Before(a.Began.Wall.Add(a.Timeout)))
-}
-
-// Duration is the attempt's length by the wall clock, 0 while it runs.
-func (a *Attempt) Duration() time.Duration {
-	if a.Ended.IsZero() {
-		return 0
+// NewAttempt starts one more attempt of c, and publishes its record, r. What the
+// attempt sends is what the call says now. It is canceled when the call is, at once
+// if that has been. Safe for concurrent use, also while other attempts run.
+func (c *Call) NewAttempt(r AttemptRecord) *Attempt {
+	c.mu.Lock()
+	a := &c.first
+	if c.last != nil {
+		a = new(Attempt)
 	}
-	return a.Ended.Since(a.Began)
+	a.AttemptRecord, a.Call = r, c
+	a.Method, a.Path, a.Header, a.Body, a.Upgrade, a.Idempotent = c.Method, c.Path, c.Header, c.Body, c.Upgrade, c.Idempotent
+	a.err = c.err
+	if c.record == nil {
+		c.record = c.inline[:0]
+	}
+	a.n, a.prev, c.last = len(c.record), c.last, a
+	c.record = append(c.record, r)
+	next := c.onNext
+	c.onNext = nil
+	c.mu.Unlock()
+	if next != nil {
+		next()
+	}
+	return a
+}
+
+// OnNextAttempt has f run when the next attempt starts, which is after an endpoint
+// was found for it and before anything is sent. Only the last f that was given
+// counts. stop takes f back and reports whether it did so before f was started. Safe
+// for concurrent use.
+func (c *Call) OnNextAttempt(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onNext = f
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		waiting := c.onNext != nil
+		c.onNext = nil
+		return waiting
+	}
+}
+
+// Err returns why the attempt was canceled, nil if it was not. Safe for concurrent use.
+func (a *Attempt) Err() error { return a.lifetime.Err() }
+
+// Publish shows the attempt's record, as it is now, to whoever asks the call for it.
+func (a *Attempt) Publish() {
+	c := a.Call
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.record[a.n] = a.AttemptRecord
+}
+
+// End publishes the attempt's record for the last time, ends the attempt and gives
+// back what it holds. Ending twice gives nothing back twice.
+func (a *Attempt) End() {
+	a.Publish()
+	a.lifetime.End()
+}
+
+// IsIdempotent reports whether what the attempt sends may be sent again though the
+// endpoint may have acted on it.
+func (a *Attempt) IsIdempotent() bool {
+	return isIdempotent(a.Upgrade, a.Idempotent, a.Method, a.Header)
+}
+
+// Replayable reports whether the attempt's request can be sent once more, byte for byte.
+func (a *Attempt) Replayable() bool { return a.Body == nil || a.Body.Replayable() }
+
+// Errorf makes the error that a ends with, from a code and a cause; args are as for
+// [fmt.Errorf]. It has no record of what was tried: the steps above, which may be
+// trying elsewhere, add the call's.
+func (a *Attempt) Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Service: a.Call.Service, Endpoint: a.Endpoint.Addr, Reached: a.Reached, Err: fmt.Errorf(format, args...)}
 }

@@ -2,8 +2,6 @@ package lift
 
 import (
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 )
 
@@ -23,8 +21,11 @@ const (
 
 // Call is one call on its way: what was asked, how long there is, what was
 // tried and why. Whoever makes one (a door, the SDK) ends it with [Call.End]
-// once the response's body has ended. Steps write fields; only Cancel, Err,
-// Done and OnCancel may be used from other goroutines.
+// once the response's body has ended.
+//
+// The steps above Pick write fields, one goroutine at a time; below Pick a call is
+// not changed. The methods that say so may be used from any goroutine: those about
+// attempts, Hold and End, Cancel, Err, Done and OnCancel.
 type Call struct {
 	// Service is the name of the service that is called.
 	Service string
@@ -61,62 +62,49 @@ type Call struct {
 	// Began is when the call entered the stack.
 	Began Instant
 
-	// Attempts is the record, in order. The last one runs, if one does.
-	Attempts []Attempt
-
-	inline [3]Attempt
-
-	mu     sync.Mutex
-	holds  []func()
-	ended  bool
-	cancel cancelState
+	lifetime // its mu guards what follows too
+	record   []AttemptRecord
+	inline   [1]AttemptRecord
+	first    Attempt
+	last     *Attempt
+	onNext   func()
 }
 
-// Attempt starts the record of one more attempt and returns it. The pointer is
-// good until the next attempt starts.
-func (c *Call) Attempt() *Attempt {
-	if c.Attempts == nil {
-		c.Attempts = c.inline[:0]
+// Cancel tells every step that the caller has given up, and why: it cancels the
+// call and all its attempts, those that are started later too. The first cause
+// stays. A nil cause means context.Canceled. Safe for concurrent use; it does not
+// wait for anybody.
+func (c *Call) Cancel(cause error) {
+	c.lifetime.Cancel(cause)
+	c.mu.Lock()
+	cause, a := c.err, c.last
+	c.mu.Unlock()
+	for ; a != nil; a = a.prev {
+		a.Cancel(cause)
 	}
-	c.Attempts = append(c.Attempts, Attempt{})
-	return &c.Attempts[len(c.Attempts)-1]
-}
-
-// Current returns the attempt that was started last, nil before the first.
-func (c *Call) Current() *Attempt {
-	if len(c.Attempts) == 0 {
-		return nil
-	}
-	return &c.Attempts[len(c.Attempts)-1]
-}
-
-// Tried reports whether the call has been tried at the endpoint with this key.
-func (c *Call) Tried(key string) bool {
-	for i := range c.Attempts {
-		if c.Attempts[i].Endpoint.Key() == key {
-			return true
-		}
-	}
-	return false
 }
 
 // IsIdempotent reports whether the call may be sent again though an endpoint
 // may have acted on it.
 func (c *Call) IsIdempotent() bool {
-	if c.Upgrade != "" {
+	return isIdempotent(c.Upgrade, c.Idempotent, c.Method, c.Header)
+}
+
+func isIdempotent(upgrade string, said Idempotence, method string, header []Field) bool {
+	if upgrade != "" {
 		return false
 	}
-	switch c.Idempotent {
+	switch said {
 	case Idempotent:
 		return true
 	case NotIdempotent:
 		return false
 	}
-	switch c.Method {
+	switch method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return Has(c.Header, "Idempotency-Key")
+	return Has(header, "Idempotency-Key")
 }
 
 // Replayable reports whether the request can be sent once more, byte for byte.
@@ -129,29 +117,4 @@ func (c *Call) Remaining(now Instant) (left time.Duration, limited bool) {
 		return 0, false
 	}
 	return c.Deadline.Sub(now.Wall), true
-}
-
-// Hold hands the call something to give back when it ends: a permit, an
-// in-flight count, the record. Each is run exactly once, the last first. On a
-// call that has ended, f runs at once.
-func (c *Call) Hold(f func()) {
-	c.mu.Lock()
-	if !c.ended {
-		c.holds = append(c.holds, f)
-		c.mu.Unlock()
-		return
-	}
-	c.mu.Unlock()
-	f()
-}
-
-// End ends the call and gives back what it holds. Ending twice does nothing.
-func (c *Call) End() {
-	c.mu.Lock()
-	holds := c.holds
-	c.holds, c.ended = nil, true
-	c.mu.Unlock()
-	for _, giveBack := range slices.Backward(holds) {
-		giveBack()
-	}
 }

@@ -19,12 +19,42 @@ type CallerFunc func(c *Call) (*Response, error)
 // Call calls f.
 func (f CallerFunc) Call(c *Call) (*Response, error) { return f(c) }
 
-// Policy wraps a Caller with one concern: a deadline, retries, a record.
+// Policy wraps a Caller with one concern of a call: a deadline, retries, a record.
 type Policy func(next Caller) Caller
 
 // Stack puts policies around base. The first is the outermost; nil policies
 // vanish, so that a step that a service does not use costs nothing.
-func Stack(base Caller, policies ...Policy) Caller {
+func Stack(base Caller, policies ...Policy) Caller { return stack(base, policies) }
+
+// RoundTripper sends one attempt to its endpoint and returns the answer.
+//
+// The name is net/http's, because the contract is: one exchange with one peer. A
+// RoundTripper does not choose the endpoint and does not try another; both are the
+// work of a [Caller] above it. What holds for a Caller's response, errors and use
+// from many goroutines holds here too. A RoundTripper sends what the attempt
+// carries (Method, Path, Header, Body), not what the call does, and changes
+// nothing of the call.
+type RoundTripper interface {
+	RoundTrip(a *Attempt) (*Response, error)
+}
+
+// RoundTripperFunc is a function that is a [RoundTripper].
+type RoundTripperFunc func(a *Attempt) (*Response, error)
+
+// RoundTrip calls f.
+func (f RoundTripperFunc) RoundTrip(a *Attempt) (*Response, error) { return f(a) }
+
+// AttemptPolicy wraps a RoundTripper with one concern of an attempt: its timeout, its
+// verdict, another form of the request. It is to an attempt what a [Policy] is to a
+// call, and runs once for each attempt.
+type AttemptPolicy func(next RoundTripper) RoundTripper
+
+// StackAttempt puts policies around base as [Stack] does.
+func StackAttempt(base RoundTripper, policies ...AttemptPolicy) RoundTripper {
+	return stack(base, policies)
+}
+
+func stack[C any, P ~func(next C) C](base C, policies []P) C {
 	for _, p := range slices.Backward(policies) {
 		if p != nil {
 			base = p(base)

@@ -2,7 +2,8 @@
 // call is, who can take one, how an attempt ended and what an error says.
 //
 // Everything that a call can be given to is a [Caller]; everything that wraps a
-// Caller is a [Policy]; [Stack] puts policies in order. The data plane
+// Caller is a [Policy]; [Stack] puts policies in order. Each time that a call is sent
+// to an endpoint is an [Attempt], with a [RoundTripper] and an [AttemptPolicy] of its own. The data plane
 // (package mesh), the application's side (package sdk) and the session between
 // the two all speak this one shape, so a policy is written once for unary and
 // streaming calls alike.

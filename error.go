@@ -63,7 +63,7 @@ type Error struct {
 	// Endpoint is where the last attempt went, "" if there was none.
 	Endpoint string
 	// Attempts is the record of what was tried, in order.
-	Attempts []Attempt
+	Attempts []AttemptRecord
 	// Reached tells whether an endpoint may have acted.
 	Reached Reached
 	// Err says what is wrong and what would put it right.
@@ -170,13 +170,13 @@ func Cause(err error) error {
 }
 
 func (e *Error) take(c *Call) {
-	n := len(c.Attempts)
-	if n == 0 {
+	attempts := c.Attempts()
+	if len(attempts) == 0 {
 		return
 	}
-	e.Attempts = append([]Attempt(nil), c.Attempts...)
-	e.Endpoint = c.Attempts[n-1].Endpoint.Addr
-	for i := range c.Attempts {
-		e.Reached = max(e.Reached, c.Attempts[i].Reached)
+	e.Attempts = attempts
+	e.Endpoint = attempts[len(attempts)-1].Endpoint.Addr
+	for i := range attempts {
+		e.Reached = max(e.Reached, attempts[i].Reached)
 	}
 }

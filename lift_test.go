@@ -52,55 +52,6 @@ func TestIdempotence(t *testing.T) {
 	}
 }
 
-func TestHoldAndEnd(t *testing.T) {
-	var c lift.Call
-	var order []int
-	c.Hold(func() { order = append(order, 1) })
-	c.Hold(func() { order = append(order, 2) })
-	c.End()
-	c.End()
-	c.Hold(func() { order = append(order, 3) })
-	if fmt.Sprint(order) != "[2 1 3]" {
-		t.Errorf("order %v, want the last first, each once, and at once after the end", order)
-	}
-}
-
-func TestCancel(t *testing.T) {
-	var c lift.Call
-	ran := 0
-	stopped := c.OnCancel(func() { ran += 100 })
-	c.OnCancel(func() { ran++ })
-	if !stopped() || stopped() {
-		t.Error("stop takes a hook back once")
-	}
-	first := errors.New("first")
-	done := c.Done()
-	c.Cancel(first)
-	c.Cancel(errors.New("second"))
-	<-done
-	<-c.Done()
-	c.OnCancel(func() { ran++ })
-	if ran != 2 || !errors.Is(c.Err(), first) {
-		t.Errorf("%d hooks ran, cause %v", ran, c.Err())
-	}
-	var early lift.Call
-	early.Cancel(nil)
-	<-early.Done()
-	if !errors.Is(early.Err(), context.Canceled) {
-		t.Errorf("no cause gives %v", early.Err())
-	}
-}
-
-func TestAttemptsKeepTheirRecordBeyondTheInlineOnes(t *testing.T) {
-	var c lift.Call
-	for i := range 6 {
-		c.Attempt().Endpoint.Addr = fmt.Sprint(i)
-	}
-	if len(c.Attempts) != 6 || c.Attempts[0].Endpoint.Addr != "0" || c.Current().Endpoint.Addr != "5" || !c.Tried("3") || c.Tried("6") {
-		t.Errorf("record %+v", c.Attempts)
-	}
-}
-
 func TestInstant(t *testing.T) {
 	at := lift.Instant{Wall: time.Unix(1000, 0), Mono: time.Hour}
 	later := func(wall, mono time.Duration) lift.Instant {
@@ -128,10 +79,10 @@ func TestInstant(t *testing.T) {
 
 func TestErrorSaysWhatAndWhere(t *testing.T) {
 	c := &lift.Call{Service: "orders"}
-	a := c.Attempt()
-	a.Endpoint.Addr, a.Outcome, a.Reached, a.Status = "10.0.0.7:80", lift.Failed, lift.MayHaveActed, 500
-	a.Began = lift.Instant{Wall: time.Unix(0, 0)}
-	a.Ended = lift.Instant{Wall: time.Unix(0, int64(20*time.Millisecond))}
+	c.NewAttempt(lift.AttemptRecord{
+		Endpoint: lift.Endpoint{Addr: "10.0.0.7:80"}, Outcome: lift.Failed, Reached: lift.MayHaveActed, Status: 500,
+		Began: lift.Instant{Wall: time.Unix(0, 0)}, Ended: lift.Instant{Wall: time.Unix(0, int64(20*time.Millisecond))},
+	})
 	err := fmt.Errorf("handler: %w", lift.Errorf(c, lift.AttemptTimeout, "no answer within %s", "20ms"))
 	want := "handler: lift: orders: attempt_timeout: no answer within 20ms [attempt 1 at 10.0.0.7:80: failed 500 after 20ms] (an endpoint may have acted)"
 	if err.Error() != want {

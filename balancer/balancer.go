@@ -72,8 +72,8 @@ func (b *Balancer) Use(strategy Strategy) {
 	}
 }
 
-// NewNode returns a node of this balancer that calls go on to next from.
-func (b *Balancer) NewNode(ep lift.Endpoint, next lift.Caller) *Node {
+// NewNode returns a node of this balancer whose attempts are passed on to next.
+func (b *Balancer) NewNode(ep lift.Endpoint, next lift.RoundTripper) *Node {
 	n := &Node{next: next, notify: b.notify, outside: &b.outside}
 	n.endpoint.Store(&ep)
 	return n
@@ -129,17 +129,16 @@ type Reason struct {
 	Next      time.Time
 }
 
-// Pick chooses the endpoint for c's next attempt, starts the attempt's record,
-// counts it in flight and, where the choice falls on an endpoint that is due
+// Pick chooses the endpoint for c's next attempt, starts the attempt, counts it in flight and, where the choice falls on an endpoint that is due
 // for its probe, takes the probe's only slot. What c has tried is skipped while
 // another is usable. A nil node comes with the reason.
-func (b *Balancer) Pick(c *lift.Call) (*Node, Reason) {
+func (b *Balancer) Pick(c *lift.Call) (*Node, *lift.Attempt, Reason) {
 	s := b.set.Load()
 	if s == nil {
-		return nil, Reason{Code: lift.NoSet}
+		return nil, nil, Reason{Code: lift.NoSet}
 	}
 	if len(s.nodes) == 0 {
-		return nil, Reason{Code: lift.NoEndpoints}
+		return nil, nil, Reason{Code: lift.NoEndpoints}
 	}
 	now := b.now()
 	for {
@@ -148,23 +147,23 @@ func (b *Balancer) Pick(c *lift.Call) (*Node, Reason) {
 		case n == nil && reason.Code == "":
 			continue // who was usable has been opened meanwhile; look again
 		case n == nil:
-			return nil, reason
+			return nil, nil, reason
 		}
 		if gate != 0 && !n.takeProbe(gate) {
 			continue // another call was faster; look again
 		}
 		n.inFlight.Add(1)
-		a := c.Attempt()
-		a.Endpoint, a.Began, a.Why, a.Probe = n.Endpoint(), now, why, gate != 0
-		a.Candidates = len(s.nodes)
-		return n, Reason{}
+		a := c.NewAttempt(lift.AttemptRecord{
+			Endpoint: n.Endpoint(), Began: now, Why: why, Probe: gate != 0, Candidates: len(s.nodes),
+		})
+		return n, a, Reason{}
 	}
 }
 
 // pick returns a node and, if it has to be probed, the gate to probe it through.
 // Without a node and without a reason, gates have changed while it looked.
 func (b *Balancer) pick(s *Set, c *lift.Call, now lift.Instant) (n *Node, gate int64, why string, r Reason) {
-	if len(c.Attempts) == 0 && b.outside.Load() == 0 {
+	if c.Tries() == 0 && b.outside.Load() == 0 {
 		n, why = s.choose.any(s)
 		return n, 0, why, r
 	}
@@ -193,10 +192,10 @@ type survey struct {
 }
 
 func (b *Balancer) survey(s *Set, c *lift.Call, now lift.Instant) (v survey) {
-	wall := now.Wall.UnixNano()
+	wall, again := now.Wall.UnixNano(), c.Tries() > 0
 	for _, n := range s.nodes {
 		g := n.gate.Load()
-		tried := len(c.Attempts) > 0 && c.Tried(n.Endpoint().Key())
+		tried := again && c.Tried(n.Endpoint().Key())
 		switch {
 		case g == 0:
 			v.closed++

@@ -44,11 +44,17 @@ func three(weights ...int) []lift.Endpoint {
 
 func pick(t *testing.T, b *balancer.Balancer, c *lift.Call) *balancer.Node {
 	t.Helper()
-	n, r := b.Pick(c)
+	n, _, r := b.Pick(c)
 	if n == nil {
 		t.Fatalf("picked nobody: %+v", r)
 	}
 	return n
+}
+
+// last returns the record of the attempt that was started last.
+func last(c *lift.Call) lift.AttemptRecord {
+	attempts := c.Attempts()
+	return attempts[len(attempts)-1]
 }
 
 func get() *lift.Call  { return &lift.Call{Method: "GET"} }
@@ -108,7 +114,7 @@ func TestTheLastUsableIsFoundByAll(t *testing.T) {
 		for range 8 {
 			work.Go(func() {
 				for range 2000 {
-					n, r := b.Pick(get())
+					n, _, r := b.Pick(get())
 					if n != nodes[1] {
 						t.Errorf("strategy %s: picked %v: %+v", strategy, n, r)
 						return
@@ -171,8 +177,8 @@ func TestSkipsWhatWasTried(t *testing.T) {
 				seen[n] = true
 				n.Done()
 			}
-			if n := pick(t, b, c); !strings.Contains(c.Current().Why, "all were tried") {
-				t.Fatalf("%s: fourth pick %v says %q", strategy, n.Endpoint().Addr, c.Current().Why)
+			if n := pick(t, b, c); !strings.Contains(last(c).Why, "all were tried") {
+				t.Fatalf("%s: fourth pick %v says %q", strategy, n.Endpoint().Addr, last(c).Why)
 			} else {
 				n.Done()
 			}
@@ -187,7 +193,7 @@ func TestSkipsWhatWasTried(t *testing.T) {
 
 func TestReasons(t *testing.T) {
 	b := balancer.New(balancer.Options{})
-	if _, r := b.Pick(get()); r.Code != lift.NoSet {
+	if _, _, r := b.Pick(get()); r.Code != lift.NoSet {
 		t.Errorf("without a set: %v", r.Code)
 	}
 	select {
@@ -197,7 +203,7 @@ func TestReasons(t *testing.T) {
 	}
 	b.Replace(nil)
 	<-b.First()
-	if _, r := b.Pick(get()); r.Code != lift.NoEndpoints {
+	if _, _, r := b.Pick(get()); r.Code != lift.NoEndpoints {
 		t.Errorf("with an empty set: %v", r.Code)
 	}
 	n := b.NewNode(lift.Endpoint{Addr: "a:1"}, nil)
@@ -205,11 +211,11 @@ func TestReasons(t *testing.T) {
 	until := time.Now().Add(time.Minute)
 	n.Suspend(until, "test")
 	c := get()
-	_, r := b.Pick(c)
+	_, _, r := b.Pick(c)
 	if r.Code != lift.AllOpen || r.Endpoints != 1 || !r.Next.Equal(until.Round(0)) {
 		t.Errorf("all open: %+v, want next %v", r, until)
 	}
-	if len(c.Attempts) != 0 {
+	if c.Tries() != 0 {
 		t.Error("a rejection counts as an attempt")
 	}
 	if err := b.Error(c, r); !strings.Contains(err.Error(), "next probe may go in") {
@@ -237,7 +243,7 @@ func TestProbe(t *testing.T) {
 			}
 		}
 		probe := get()
-		if pick(t, b, probe) != a || !probe.Current().Probe {
+		if pick(t, b, probe) != a || !last(probe).Probe {
 			t.Fatal("an idempotent call did not carry the due probe")
 		}
 		for range 100 {
@@ -247,7 +253,7 @@ func TestProbe(t *testing.T) {
 		}
 		a.ReturnProbe("straddled")
 		probe = get()
-		if pick(t, b, probe) != a || !probe.Current().Probe {
+		if pick(t, b, probe) != a || !last(probe).Probe {
 			t.Fatal("the slot that was given back was not taken")
 		}
 		a.Resume("ok")
@@ -275,7 +281,7 @@ func TestPostProbesWhereNothingElseIsLeft(t *testing.T) {
 		time.Sleep(time.Second)
 		c := post()
 		pick(t, b, c)
-		if !c.Current().Probe {
+		if !last(c).Probe {
 			t.Error("no probe though every endpoint is due")
 		}
 	})
@@ -292,7 +298,7 @@ func TestOneProbeUnderRace(t *testing.T) {
 	for range 64 {
 		wg.Go(func() {
 			c := get()
-			if n, _ := b.Pick(c); n != nil && c.Current().Probe {
+			if n, a, _ := b.Pick(c); n != nil && a.Probe {
 				mu.Lock()
 				probes[n.Endpoint().Addr]++
 				mu.Unlock()
@@ -327,7 +333,7 @@ func TestRetireLeavesNoTrace(t *testing.T) {
 	}
 	if allocs := testing.AllocsPerRun(100, func() {
 		c := get()
-		n, _ := b.Pick(c)
+		n, _, _ := b.Pick(c)
 		n.Done()
 	}); allocs > 1 { // the call itself
 		t.Errorf("%v allocations a pick", allocs)
@@ -342,34 +348,34 @@ func TestUse(t *testing.T) {
 	if got := b.Current().Nodes(); len(got) != 3 {
 		t.Fatalf("%d nodes", len(got))
 	}
-	last := pick(t, b, get())
+	before := pick(t, b, get())
 	for range 6 {
 		c := get()
 		n := pick(t, b, c)
-		if n == last || n == nodes[1] || c.Current().Why != "next in turn" {
-			t.Errorf("picked %s after %s: %s", n.Endpoint().Addr, last.Endpoint().Addr, c.Current().Why)
+		if n == before || n == nodes[1] || last(c).Why != "next in turn" {
+			t.Errorf("picked %s after %s: %s", n.Endpoint().Addr, before.Endpoint().Addr, last(c).Why)
 		}
-		last = n
+		before = n
 	}
 	empty := balancer.New(balancer.Options{})
 	empty.Use(balancer.RoundRobin)
-	if _, reason := empty.Pick(get()); reason.Code != lift.NoSet {
+	if _, _, reason := empty.Pick(get()); reason.Code != lift.NoSet {
 		t.Errorf("without a set: %v", reason)
 	}
 }
 
 func ExampleBalancer_Pick() {
 	b := balancer.New(balancer.Options{Strategy: balancer.RoundRobin})
-	instance := lift.CallerFunc(func(*lift.Call) (*lift.Response, error) {
+	instance := lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) {
 		return &lift.Response{Status: 200, Body: lift.BytesBody([]byte("hello"))}, nil
 	})
 	b.Replace([]*balancer.Node{b.NewNode(lift.Endpoint{Addr: "10.0.0.7:80"}, instance)})
 
 	c := &lift.Call{Service: "orders", Method: "GET"}
-	node, _ := b.Pick(c)
+	node, attempt, _ := b.Pick(c)
 	defer node.Done()
-	resp, _ := node.Call(c)
-	fmt.Println(c.Current().Endpoint.Addr, resp.Status)
+	resp, _ := node.RoundTrip(attempt)
+	fmt.Println(attempt.Endpoint.Addr, resp.Status)
 	// Output: 10.0.0.7:80 200
 }
 
@@ -392,10 +398,8 @@ func BenchmarkPick(b *testing.B) {
 						nodes[i].Suspend(time.Now().Add(time.Hour), "bench")
 					}
 					b.ReportAllocs()
-					c := &lift.Call{Method: "GET"}
 					for b.Loop() {
-						c.Attempts = c.Attempts[:0]
-						n, _ := bal.Pick(c)
+						n, _, _ := bal.Pick(&lift.Call{Method: "GET"})
 						n.Done()
 					}
 				})

@@ -34,7 +34,7 @@ type Change struct {
 // enforces and the calls in flight. It outlives sets: a node that leaves and
 // comes back within a while is the same node. Safe for concurrent use.
 //
-// A Node is a [lift.Caller]: what picked it calls it.
+// A Node is a [lift.RoundTripper]: it sends the attempts that Pick started for it.
 type Node struct {
 	endpoint atomic.Pointer[lift.Endpoint]
 	// gate is 0 when closed, the wall time in Unix nanoseconds until which the
@@ -42,7 +42,7 @@ type Node struct {
 	gate     atomic.Int64
 	inFlight atomic.Int64
 	why      atomic.Pointer[string] // of the last Suspend
-	next     lift.Caller
+	next     lift.RoundTripper
 	notify   func(Change)
 	// outside counts the nodes of a balancer that are not closed.
 	outside *atomic.Int64
@@ -54,9 +54,9 @@ func (n *Node) Endpoint() lift.Endpoint { return *n.endpoint.Load() }
 // InFlight is the number of attempts at the node that have not ended.
 func (n *Node) InFlight() int64 { return n.inFlight.Load() }
 
-// Call sends an attempt to the node. Pick has counted it in; whoever judges the
+// RoundTrip sends an attempt to the node. Pick has counted it in; whoever judges the
 // attempt calls Done when it has ended.
-func (n *Node) Call(c *lift.Call) (*lift.Response, error) { return n.next.Call(c) }
+func (n *Node) RoundTrip(a *lift.Attempt) (*lift.Response, error) { return n.next.RoundTrip(a) }
 
 // Done ends one attempt at the node.
 func (n *Node) Done() { n.inFlight.Add(-1) }

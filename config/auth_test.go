@@ -37,9 +37,9 @@ func TestAuthArrives(t *testing.T) {
 		if err := s.Sign(t.Context(), r, nil); err != nil || !strings.Contains(r.Header.Get("Authorization"), "Credential="+want.scope) || s.WholeBody != want.whole {
 			t.Errorf("%s: %v, %v, %d", s.Name, err, r.Header, s.WholeBody)
 		}
-		_, _ = s.Adapt(lift.CallerFunc(func(*lift.Call) (*lift.Response, error) {
+		_, _ = s.Adapt(lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) {
 			return &lift.Response{Status: 403, Header: []lift.Field{{Name: "Date", Value: "Wed, 02 Jan 2030 02:04:05 GMT"}}, Body: lift.BytesBody(nil)}, nil
-		})).Call(&lift.Call{})
+		})).RoundTrip(&lift.Attempt{})
 		if said := log.String(); !strings.Contains(said, "service="+s.Name) || !strings.Contains(said, "1h0m0s ahead") {
 			t.Errorf("%s: the log says %s", s.Name, said)
 		}

@@ -32,20 +32,19 @@ services:
 			t.Errorf("%s: %+v", s.Name, s)
 		}
 		asked := lift.Call{Service: s.Name, Path: "/x"}
-		asked.Attempt()
 		sent := ""
-		_, _ = s.Adapt(lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-			sent = c.Path
-			u, err := url.Parse(c.Path)
+		_, _ = s.Adapt(lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
+			sent = a.Path
+			u, err := url.Parse(a.Path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := &http.Request{Method: "POST", URL: u, Host: s.Transport.Host, Header: http.Header{}}
-			if err := s.Sign(t.Context(), r, c.Body); err != nil || !strings.Contains(r.Header.Get("Authorization"), want.scope) {
+			if err := s.Sign(t.Context(), r, a.Body); err != nil || !strings.Contains(r.Header.Get("Authorization"), want.scope) {
 				t.Errorf("%s: %v %s", s.Name, err, r.Header)
 			}
-			return nil, lift.Errorf(c, lift.Unavailable, "x")
-		})).Call(&asked)
+			return nil, a.Errorf(lift.Unavailable, "x")
+		})).RoundTrip(asked.NewAttempt(lift.AttemptRecord{}))
 		if sent != want.path {
 			t.Errorf("%s: sent to %s", s.Name, sent)
 		}

@@ -123,7 +123,7 @@ func (s *service) invoke(c *mesh.ServiceConfig, p *process) {
 	signer := p.signer(s, sigv4.Lambda, region)
 	step := invoke.Step(invoke.Config{Function: f, Payload: invoke.Payload(s.values["payload"].text), Now: p.now})
 	c.Sign, c.WholeBody = signer.Sign, wholeLambda
-	c.Adapt = func(next lift.Caller) lift.Caller { return step(signer.Heed(next)) }
+	c.Adapt = func(next lift.RoundTripper) lift.RoundTripper { return step(signer.Heed(next)) }
 	if s.api.endpoint() == "" {
 		c.Lookup = strings.TrimSuffix(s.api.name, ".")
 	}

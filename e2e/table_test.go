@@ -105,7 +105,7 @@ type came struct {
 	safe     bool // it may be sent again
 	instance string
 	took     time.Duration
-	attempts []lift.Attempt
+	attempts []lift.AttemptRecord
 	err      error
 }
 

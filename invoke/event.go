@@ -52,31 +52,31 @@ type httpContext struct {
 
 const defaultRoute = "$default"
 
-// event returns the event for c, whose body is content. Path and query are as they
+// event returns the event for a, whose body is content. Path and query are as they
 // were sent, not decoded. Fields of one name are joined by commas, hop-by-hop fields
 // stay out, and Cookie goes into cookies. Content is base64 if it is not UTF-8 or has a
 // Content-Encoding.
-func (cfg *Config) event(c *lift.Call, content []byte) []byte {
-	path, query, _ := strings.Cut(c.Path, "?")
+func (cfg *Config) event(a *lift.Attempt, content []byte) []byte {
+	path, query, _ := strings.Cut(a.Path, "?")
 	if path == "" {
 		path = "/"
 	}
-	method := c.Method
+	method := a.Method
 	if method == "" {
 		method = http.MethodGet
 	}
 	now := cfg.Now().Wall.UTC()
 	e := event{
 		Version: "2.0", RouteKey: defaultRoute, RawPath: path, RawQueryString: query,
-		Headers: map[string]string{"host": c.Service}, QueryStringParameters: parameters(query),
+		Headers: map[string]string{"host": a.Call.Service}, QueryStringParameters: parameters(query),
 		RequestContext: requestContext{
-			AccountID: "anonymous", APIID: "lift", DomainName: c.Service, DomainPrefix: c.Service,
-			HTTP:      httpContext{Method: method, Path: path, Protocol: "HTTP/1.1", SourceIP: "127.0.0.1", UserAgent: text(lift.Get(c.Header, "User-Agent"))},
+			AccountID: "anonymous", APIID: "lift", DomainName: a.Call.Service, DomainPrefix: a.Call.Service,
+			HTTP:      httpContext{Method: method, Path: path, Protocol: "HTTP/1.1", SourceIP: "127.0.0.1", UserAgent: text(lift.Get(a.Header, "User-Agent"))},
 			RequestID: fmt.Sprintf("%016x%016x", cfg.Rand(), cfg.Rand()), RouteKey: defaultRoute, Stage: defaultRoute,
 			Time: now.Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
 		},
 	}
-	for _, f := range c.Header {
+	for _, f := range a.Header {
 		name := strings.ToLower(f.Name)
 		f.Value = text(f.Value)
 		switch {
@@ -94,10 +94,10 @@ func (cfg *Config) event(c *lift.Call, content []byte) []byte {
 			e.Headers[name] = f.Value
 		}
 	}
-	if c.Body != nil {
+	if a.Body != nil {
 		e.Headers["content-length"] = strconv.Itoa(len(content))
 	}
-	if utf8.Valid(content) && !lift.Has(c.Header, "Content-Encoding") {
+	if utf8.Valid(content) && !lift.Has(a.Header, "Content-Encoding") {
 		e.Body = string(content)
 	} else {
 		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(content), true

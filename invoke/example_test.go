@@ -16,8 +16,7 @@ func ExampleStep() {
 	})
 	f, _ := invoke.ParseFunction("greet:live")
 	c := &lift.Call{Service: "greet", Path: "/you"}
-	c.Attempt()
-	resp, err := invoke.Step(invoke.Config{Function: f})(to(api)).Call(c)
+	resp, err := invoke.Step(invoke.Config{Function: f})(to(api)).RoundTrip(c.NewAttempt(lift.AttemptRecord{}))
 	if err != nil {
 		panic(err)
 	}

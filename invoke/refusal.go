@@ -45,10 +45,10 @@ func ranNothing() []string {
 }
 
 // refused turns an answer of the API other than 200 into the caller's answer or error.
-func (cfg *Config) refused(c *lift.Call, a *lift.Attempt, resp *lift.Response, content []byte) (*lift.Response, error) {
+func (cfg *Config) refused(a *lift.Attempt, resp *lift.Response, content []byte) (*lift.Response, error) {
 	kind, _, _ := strings.Cut(lift.Get(resp.Header, kindField), ":")
 	pass := resp.Status == http.StatusTooManyRequests || resp.Status >= 500
-	if a != nil && (resp.Status < 500 || slices.Contains(ranNothing(), kind)) {
+	if resp.Status < 500 || slices.Contains(ranNothing(), kind) {
 		a.Reached = lift.NotReached // Lambda was, the function was not
 	}
 	if pass {
@@ -61,11 +61,11 @@ func (cfg *Config) refused(c *lift.Call, a *lift.Attempt, resp *lift.Response, c
 	cause := fmt.Errorf("lambda answers %d %s: %s", resp.Status, kind, clip(said.Message))
 	switch {
 	case resp.Status == http.StatusRequestEntityTooLarge:
-		return nil, failed(c, a, lift.TooLarge, cause)
+		return nil, failed(a, lift.TooLarge, cause)
 	case kind == "InvalidRequestContentException" || kind == "UnsupportedMediaTypeException":
-		return nil, failed(c, a, lift.InvalidCall, cause)
+		return nil, failed(a, lift.InvalidCall, cause)
 	}
-	return nil, failed(c, a, lift.Misconfigured, fmt.Errorf("function %s: %w; %s", cfg.Function, cause, cfg.remedy(resp.Status, kind)))
+	return nil, failed(a, lift.Misconfigured, fmt.Errorf("function %s: %w; %s", cfg.Function, cause, cfg.remedy(resp.Status, kind)))
 }
 
 func (cfg *Config) remedy(status int, kind string) string {

@@ -13,12 +13,12 @@ import (
 )
 
 // returned calls a function that returns result.
-func returned(t *testing.T, method, result string) (*lift.Call, *lift.Response) {
+func returned(t *testing.T, method, result string) (*lift.Attempt, *lift.Response) {
 	t.Helper()
 	api := &invoketest.API{}
 	api.Put("orders", func(context.Context, []byte) ([]byte, string) { return []byte(result), "" })
 	c := call(method, "/", nil)
-	resp, err := step(t, "orders", invoke.HTTP, api).Call(c)
+	resp, err := step(t, "orders", invoke.HTTP, api).RoundTrip(c)
 	if err != nil {
 		t.Fatalf("%q: %v", result, err)
 	}
@@ -102,8 +102,8 @@ func TestResult(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, resp := returned(t, tt.method, tt.result)
-			if header, body := said(t, resp); resp.Status != tt.status || header != tt.header || body != tt.body || c.Current().Status != tt.status {
-				t.Errorf("%s:\ngot  %d %q %q, attempt %d\nwant %d %q %q", tt.result, resp.Status, header, body, c.Current().Status, tt.status, tt.header, tt.body)
+			if header, body := said(t, resp); resp.Status != tt.status || header != tt.header || body != tt.body || c.Status != tt.status {
+				t.Errorf("%s:\ngot  %d %q %q, attempt %d\nwant %d %q %q", tt.result, resp.Status, header, body, c.Status, tt.status, tt.header, tt.body)
 			}
 		})
 	}
@@ -145,8 +145,8 @@ func TestMalformedResult(t *testing.T) {
 	} {
 		c, resp := returned(t, "GET", result)
 		header, body := said(t, resp)
-		if resp.Status != 502 || header != "Content-Type: application/json|X-Amz-Function-Error: MalformedResult" || c.Current().Status != 200 || c.Current().Err != nil {
-			t.Errorf("%s: %d %q, attempt %+v", result, resp.Status, header, c.Current())
+		if resp.Status != 502 || header != "Content-Type: application/json|X-Amz-Function-Error: MalformedResult" || c.Status != 200 || c.AttemptRecord.Err != nil {
+			t.Errorf("%s: %d %q, attempt %+v", result, resp.Status, header, c.AttemptRecord)
 		}
 		var told struct{ ErrorType, ErrorMessage string }
 		if err := json.Unmarshal([]byte(body), &told); err != nil || told.ErrorType != "MalformedResult" || !strings.Contains(body, want) || !strings.HasPrefix(told.ErrorMessage, "function orders returned a malformed HTTP response: ") {
@@ -173,8 +173,8 @@ func FuzzResult(f *testing.F) {
 		}
 		c, resp := returned(t, "GET", string(payload))
 		malformed := lift.Get(resp.Header, "X-Amz-Function-Error") == "MalformedResult"
-		if resp.Status < 200 || resp.Status > 599 || malformed != (c.Current().Status == 200 && resp.Status == 502) {
-			t.Errorf("status %d, attempt %d, malformed %v", resp.Status, c.Current().Status, malformed)
+		if resp.Status < 200 || resp.Status > 599 || malformed != (c.Status == 200 && resp.Status == 502) {
+			t.Errorf("status %d, attempt %d, malformed %v", resp.Status, c.Status, malformed)
 		}
 		for _, h := range resp.Header {
 			if h.Name == "" || strings.ContainsAny(h.Name+h.Value, "\r\n\x00") || strings.ContainsAny(h.Name, " :") || !utf8.ValidString(h.Value) {

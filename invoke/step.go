@@ -37,8 +37,9 @@ type Config struct {
 	Rand func() uint64
 }
 
-// Step is the step around each attempt that makes a call an Invoke. Below it is the
-// way to Lambda's API, which signs. The request's body has to be here, all of it.
+// Step is the step around each attempt that sends an Invoke in place of the call's own
+// request. The step below it talks to Lambda's API, and signs. The
+// request's body has to be here, all of it.
 //
 //   - The function's result is the answer.
 //   - A function that ends in an error is a 502 with that error as its content and
@@ -48,84 +49,80 @@ type Config struct {
 //   - Other 5xx of the API are passed on.
 //   - An error that waiting does not cure (no such function, no permission, an event
 //     that is too large) says how to fix it.
-func Step(cfg Config) lift.Policy {
+func Step(cfg Config) lift.AttemptPolicy {
 	if cfg.Now == nil {
 		cfg.Now = lift.Now
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Uint64
 	}
-	return func(next lift.Caller) lift.Caller {
-		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-			payload, e := cfg.payload(c)
+	return func(next lift.RoundTripper) lift.RoundTripper {
+		return lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
+			payload, e := cfg.payload(a)
 			if e != nil {
 				return nil, e
 			}
-			method := c.Method
-			resp, err := cfg.invoke(c, payload, next)
+			method := a.Method
+			cfg.wrap(a, payload)
+			resp, err := next.RoundTrip(a)
 			if err != nil {
 				return nil, err
 			}
-			return cfg.answer(c, method, resp)
+			return cfg.answer(a, method, resp)
 		})
 	}
 }
 
-// payload is what the function is given for c.
-func (cfg *Config) payload(c *lift.Call) ([]byte, *lift.Error) {
-	if c.Upgrade != "" {
-		return nil, lift.Errorf(c, lift.InvalidCall, "a function that is invoked has no connection to upgrade to %s; give it a WebSocket API in front", c.Upgrade)
+// payload returns what the function is given for a.
+func (cfg *Config) payload(a *lift.Attempt) ([]byte, *lift.Error) {
+	if a.Upgrade != "" {
+		return nil, a.Errorf(lift.InvalidCall, "a function that is invoked has no connection to upgrade to %s; give it a WebSocket API in front", a.Upgrade)
 	}
-	content, whole := c.Body.Complete()
+	content, whole := a.Body.Complete()
 	if !whole {
-		return nil, lift.Errorf(c, lift.Internal, "the request's body is still coming in, and is to be wrapped as a whole")
+		return nil, a.Errorf(lift.Internal, "the request's body is still coming in, and is to be wrapped as a whole")
 	}
 	payload := content
 	if cfg.Payload == Raw {
 		if len(content) > 0 && !isJSON(content) {
-			return nil, lift.Errorf(c, lift.InvalidCall, "the request's body is not JSON, which with payload: raw is what a function is given; send JSON, or take payload: http")
+			return nil, a.Errorf(lift.InvalidCall, "the request's body is not JSON, which with payload: raw is what a function is given; send JSON, or take payload: http")
 		}
 	} else {
-		payload = cfg.event(c, content)
+		payload = cfg.event(a, content)
 	}
 	if len(payload) > MaxPayload {
-		return nil, lift.Errorf(c, lift.TooLarge, "the event for function %s has %d bytes, and Lambda takes %d; hand large content on by other ways, such as S3", cfg.Function, len(payload), MaxPayload)
+		return nil, a.Errorf(lift.TooLarge, "the event for function %s has %d bytes, and Lambda takes %d; hand large content on by other ways, such as S3", cfg.Function, len(payload), MaxPayload)
 	}
 	return payload, nil
 }
 
-// invoke sends c as an Invoke, and leaves it as it was. The body of the response is
-// as it comes.
-func (cfg *Config) invoke(c *lift.Call, payload []byte, next lift.Caller) (*lift.Response, error) {
-	method, path, header, body, idempotent := c.Method, c.Path, c.Header, c.Body, c.Idempotent
-	defer func() { c.Method, c.Path, c.Header, c.Body, c.Idempotent = method, path, header, body, idempotent }()
-	if c.IsIdempotent() { // by a method that is not sent
-		c.Idempotent = lift.Idempotent
+// wrap makes what a sends the Invoke of the function.
+func (cfg *Config) wrap(a *lift.Attempt, payload []byte) {
+	header := []lift.Field{{Name: "Content-Type", Value: "application/json"}}
+	if trace := lift.Get(a.Header, traceField); trace != "" {
+		header = append(header, lift.Field{Name: traceField, Value: trace})
+	}
+	if a.IsIdempotent() { // which the method says that is not sent
+		a.Idempotent = lift.Idempotent
 	} else {
-		c.Idempotent = lift.NotIdempotent
+		a.Idempotent = lift.NotIdempotent
 	}
-	c.Method, c.Path, c.Body = http.MethodPost, cfg.Function.path(), lift.BytesBody(payload)
-	c.Header = []lift.Field{{Name: "Content-Type", Value: "application/json"}}
-	if trace := lift.Get(header, traceField); trace != "" {
-		c.Header = append(c.Header, lift.Field{Name: traceField, Value: trace})
-	}
-	return next.Call(c)
+	a.Method, a.Path, a.Header, a.Body = http.MethodPost, cfg.Function.path(), header, lift.BytesBody(payload)
 }
 
 // answer makes the caller's answer of the API's.
-func (cfg *Config) answer(c *lift.Call, method string, resp *lift.Response) (*lift.Response, error) {
+func (cfg *Config) answer(a *lift.Attempt, method string, resp *lift.Response) (*lift.Response, error) {
 	content, err := resp.Body.ReadAll(MaxPayload + 1<<10)
-	a := c.Current()
 	if err != nil {
 		if e, ok := errors.AsType[*lift.Error](err); ok {
 			return nil, e
 		}
-		return nil, failed(c, a, lift.BadResponse, fmt.Errorf("the result of function %s cannot be read: %w", cfg.Function, err))
+		return nil, failed(a, lift.BadResponse, fmt.Errorf("the result of function %s cannot be read: %w", cfg.Function, err))
 	}
 	kind := lift.Get(resp.Header, functionErrorField)
 	switch {
 	case resp.Status != http.StatusOK:
-		return cfg.refused(c, a, resp, content)
+		return cfg.refused(a, resp, content)
 	case kind != "":
 		return &lift.Response{Status: http.StatusBadGateway, Header: about(resp, lift.Field{Name: functionErrorField, Value: kind}), Body: body(http.StatusBadGateway, method, content)}, nil
 	case cfg.Payload == Raw:
@@ -136,17 +133,13 @@ func (cfg *Config) answer(c *lift.Call, method string, resp *lift.Response) (*li
 		return cfg.malformed(resp, method, err), nil
 	}
 	got.Header = append(got.Header, fieldsOf(resp, versionField, requestField)...)
-	if a != nil {
-		a.Status = got.Status
-	}
+	a.Status = got.Status
 	return got, nil
 }
 
-// failed is the error of an attempt that ran.
-func failed(c *lift.Call, a *lift.Attempt, code lift.Code, cause error) *lift.Error {
-	e := lift.Errorf(c, code, "%w", cause)
-	if a != nil {
-		a.Err = e
-	}
+// failed returns the error of an attempt that ran.
+func failed(a *lift.Attempt, code lift.Code, cause error) *lift.Error {
+	e := a.Errorf(code, "%w", cause)
+	a.AttemptRecord.Err = e
 	return e
 }

@@ -20,14 +20,14 @@ import (
 )
 
 // to is the way to an API in the same process.
-func to(h http.Handler) lift.Caller {
-	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-		r, err := c.Body.Reader()
+func to(h http.Handler) lift.RoundTripper {
+	return lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
+		r, err := a.Body.Reader()
 		if err != nil {
 			return nil, err
 		}
-		req := httptest.NewRequest(c.Method, c.Path, r)
-		for _, f := range c.Header {
+		req := httptest.NewRequest(a.Method, a.Path, r)
+		for _, f := range a.Header {
 			req.Header.Add(f.Name, f.Value)
 		}
 		w := httptest.NewRecorder()
@@ -36,12 +36,12 @@ func to(h http.Handler) lift.Caller {
 		for name, values := range w.Header() {
 			resp.Header = append(resp.Header, lift.Field{Name: name, Value: values[0]})
 		}
-		c.Current().Status, c.Current().Reached = w.Code, lift.Answered
+		a.Status, a.Reached = w.Code, lift.Answered
 		return resp, nil
 	})
 }
 
-func call(method, path string, body []byte, header ...string) *lift.Call {
+func call(method, path string, body []byte, header ...string) *lift.Attempt {
 	c := &lift.Call{Service: "orders", Method: method, Path: path}
 	if body != nil {
 		c.Body = lift.BytesBody(body)
@@ -49,15 +49,14 @@ func call(method, path string, body []byte, header ...string) *lift.Call {
 	for i := 0; i < len(header); i += 2 {
 		c.Header = append(c.Header, lift.Field{Name: header[i], Value: header[i+1]})
 	}
-	c.Attempt()
-	return c
+	return c.NewAttempt(lift.AttemptRecord{})
 }
 
 func at() lift.Instant {
 	return lift.Instant{Wall: time.Date(2026, 3, 12, 19, 3, 58, 390e6, time.UTC)}
 }
 
-func step(t *testing.T, name string, p invoke.Payload, api *invoketest.API) lift.Caller {
+func step(t *testing.T, name string, p invoke.Payload, api *invoketest.API) lift.RoundTripper {
 	t.Helper()
 	f, err := invoke.ParseFunction(name)
 	if err != nil {
@@ -76,7 +75,7 @@ func TestEvent(t *testing.T) {
 	c := call("POST", "/a%20b/c?x=1&y=%26+z&x=2&&e", []byte(`{"a":"<b>"}`), "Content-Type", "application/json", "Cookie", "a=1; b=2", "cookie", "c=3", "X-Two", "1", "x-two", "2",
 		"Connection", "x", "Transfer-Encoding", "chunked", "Host", "evil", "User-Agent", "test", "X-Amzn-Trace-Id", "Root=1")
 	path, header, body := c.Path, slices.Clone(c.Header), c.Body
-	if _, err := step(t, "orders:live", invoke.HTTP, api).Call(c); err != nil {
+	if _, err := step(t, "orders:live", invoke.HTTP, api).RoundTrip(c); err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"version":"2.0","routeKey":"$default","rawPath":"/a%20b/c","rawQueryString":"x=1&y=%26+z&x=2&&e","cookies":["a=1","b=2","c=3"],` +
@@ -87,11 +86,11 @@ func TestEvent(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if c.Method != "POST" || c.Path != path || !slices.Equal(c.Header, header) || c.Body != body || c.Idempotent != lift.ByMethod {
+	if c := c.Call; c.Method != "POST" || c.Path != path || !slices.Equal(c.Header, header) || c.Body != body || c.Idempotent != lift.ByMethod {
 		t.Errorf("the call is not as it was: %s %s", c.Method, c.Path)
 	}
 	for name, tt := range map[string]struct {
-		c    *lift.Call
+		c    *lift.Attempt
 		want string
 	}{
 		"empty":      {call("", "", nil), `"rawPath":"/","rawQueryString":"","headers":{"host":"orders"},"requestContext"`},
@@ -104,7 +103,7 @@ func TestEvent(t *testing.T) {
 		"Latin-1":    {call("GET", "/", nil, "X-A", "caf\xe9", "Cookie", "a=\xe9", "User-Agent", "\xfc"), `"cookies":["a=é"],"headers":{"host":"orders","user-agent":"ü","x-a":"café"}`},
 		"each":       {call("GET", "/", nil, "X-A", "caf\xe9", "X-A", "5 €"), `"x-a":"café,5 €"`},
 	} {
-		if _, err := step(t, "orders:live", invoke.HTTP, api).Call(tt.c); err != nil || !strings.Contains(string(got), tt.want) {
+		if _, err := step(t, "orders:live", invoke.HTTP, api).RoundTrip(tt.c); err != nil || !strings.Contains(string(got), tt.want) {
 			t.Errorf("%s: %v %s, want %s", name, err, got, tt.want)
 		}
 	}
@@ -115,14 +114,14 @@ func TestRaw(t *testing.T) {
 	api.Put("orders", func(_ context.Context, payload []byte) ([]byte, string) {
 		return append([]byte(`{"got":`), append(append([]byte{}, payload...), '}')...), ""
 	})
-	resp, err := step(t, "orders", invoke.Raw, api).Call(call("POST", "/ignored", []byte(`[1]`)))
+	resp, err := step(t, "orders", invoke.Raw, api).RoundTrip(call("POST", "/ignored", []byte(`[1]`)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if content, _ := resp.Body.Complete(); resp.Status != 200 || string(content) != `{"got":[1]}` || lift.Get(resp.Header, "Content-Type") != "application/json" {
 		t.Errorf("%d %s %v", resp.Status, content, resp.Header)
 	}
-	if _, err := step(t, "orders", invoke.Raw, api).Call(call("POST", "/", []byte(`a=b`))); lift.CodeOf(err) != lift.InvalidCall {
+	if _, err := step(t, "orders", invoke.Raw, api).RoundTrip(call("POST", "/", []byte(`a=b`))); lift.CodeOf(err) != lift.InvalidCall {
 		t.Error(err)
 	}
 }
@@ -132,14 +131,14 @@ func TestFunctionError(t *testing.T) {
 	api := &invoketest.API{}
 	api.Put("orders", func(context.Context, []byte) ([]byte, string) { return []byte(`{"errorMessage":"boom"}`), "Unhandled" })
 	c := call("GET", "/", nil)
-	resp, err := step(t, "orders", invoke.HTTP, api).Call(c)
+	resp, err := step(t, "orders", invoke.HTTP, api).RoundTrip(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if content, _ := resp.Body.Complete(); resp.Status != 502 || lift.Get(resp.Header, "X-Amz-Function-Error") != "Unhandled" || string(content) != `{"errorMessage":"boom"}` || c.Current().Status != 200 {
-		t.Errorf("%d %v %s, attempt %d", resp.Status, resp.Header, content, c.Current().Status)
+	if content, _ := resp.Body.Complete(); resp.Status != 502 || lift.Get(resp.Header, "X-Amz-Function-Error") != "Unhandled" || string(content) != `{"errorMessage":"boom"}` || c.Status != 200 {
+		t.Errorf("%d %v %s, attempt %d", resp.Status, resp.Header, content, c.Status)
 	}
-	if resp, err = step(t, "orders", invoke.HTTP, api).Call(call("HEAD", "/", nil)); err != nil {
+	if resp, err = step(t, "orders", invoke.HTTP, api).RoundTrip(call("HEAD", "/", nil)); err != nil {
 		t.Fatal(err)
 	}
 	if content, _ := resp.Body.Complete(); resp.Status != 502 || len(content) > 0 {
@@ -172,7 +171,7 @@ func TestRefusals(t *testing.T) {
 			sigv4test.Refuse(w, tt.status, tt.kind, tt.message)
 		})
 		c := call("POST", "/", nil)
-		resp, err := invoke.Step(invoke.Config{Function: invoke.Function{Name: "orders", Qualifier: "live"}})(to(h)).Call(c)
+		resp, err := invoke.Step(invoke.Config{Function: invoke.Function{Name: "orders", Qualifier: "live"}})(to(h)).RoundTrip(c)
 		switch {
 		case tt.passed != 0:
 			if err != nil || resp.Status != tt.passed || lift.Get(resp.Header, "Retry-After") != "1" || lift.Get(resp.Header, "X-Amzn-Errortype") != tt.kind {
@@ -181,8 +180,8 @@ func TestRefusals(t *testing.T) {
 		case lift.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says):
 			t.Errorf("%s: %v", name, err)
 		}
-		if c.Current().Reached != tt.reached {
-			t.Errorf("%s: reached %v", name, c.Current().Reached)
+		if c.Reached != tt.reached {
+			t.Errorf("%s: reached %v", name, c.Reached)
 		}
 	}
 }
@@ -192,11 +191,11 @@ func TestLimits(t *testing.T) {
 	api.Put("orders", func(context.Context, []byte) ([]byte, string) {
 		return bytes.Repeat([]byte(" "), invoke.MaxPayload+2<<10), ""
 	})
-	_, err := step(t, "orders", invoke.HTTP, api).Call(call("POST", "/", bytes.Repeat([]byte("x"), invoke.MaxPayload)))
+	_, err := step(t, "orders", invoke.HTTP, api).RoundTrip(call("POST", "/", bytes.Repeat([]byte("x"), invoke.MaxPayload)))
 	if lift.CodeOf(err) != lift.TooLarge || api.Runs() != 0 || !strings.Contains(err.Error(), "Lambda takes 6291456") {
 		t.Error(err)
 	}
-	if _, err = step(t, "orders", invoke.HTTP, api).Call(call("POST", "/", nil)); lift.CodeOf(err) != lift.BadResponse {
+	if _, err = step(t, "orders", invoke.HTTP, api).RoundTrip(call("POST", "/", nil)); lift.CodeOf(err) != lift.BadResponse {
 		t.Error(err)
 	}
 }
@@ -206,11 +205,11 @@ func TestIdempotence(t *testing.T) {
 	for method, want := range map[string]bool{"GET": true, "POST": false, "PUT": true} {
 		c := call(method, "/", nil)
 		sent := false
-		_, _ = invoke.Step(invoke.Config{Function: invoke.Function{Name: "f"}})(lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-			sent = c.IsIdempotent()
-			return nil, lift.Errorf(c, lift.Unavailable, "x")
-		})).Call(c)
-		if sent != want || c.IsIdempotent() != want {
+		_, _ = invoke.Step(invoke.Config{Function: invoke.Function{Name: "f"}})(lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
+			sent = a.IsIdempotent()
+			return nil, a.Errorf(lift.Unavailable, "x")
+		})).RoundTrip(c)
+		if sent != want || c.Call.IsIdempotent() != want {
 			t.Errorf("%s: %v", method, sent)
 		}
 	}
@@ -219,7 +218,7 @@ func TestIdempotence(t *testing.T) {
 func TestNoUpgrade(t *testing.T) {
 	c := call("GET", "/", nil)
 	c.Upgrade = "websocket"
-	if _, err := step(t, "orders", invoke.HTTP, &invoketest.API{}).Call(c); lift.CodeOf(err) != lift.InvalidCall {
+	if _, err := step(t, "orders", invoke.HTTP, &invoketest.API{}).RoundTrip(c); lift.CodeOf(err) != lift.InvalidCall {
 		t.Error(err)
 	}
 }
@@ -255,7 +254,7 @@ func FuzzEvent(f *testing.F) {
 			}
 			return []byte("{}"), ""
 		})
-		if _, err := invoke.Step(invoke.Config{Function: invoke.Function{Name: "orders"}})(to(api)).Call(call("POST", path, body, name, value)); err != nil {
+		if _, err := invoke.Step(invoke.Config{Function: invoke.Function{Name: "orders"}})(to(api)).RoundTrip(call("POST", path, body, name, value)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := url.ParseRequestURI(path); err == nil && !got.IsBase64Encoded && got.Body != string(body) {
@@ -266,13 +265,13 @@ func FuzzEvent(f *testing.F) {
 
 func BenchmarkStep(b *testing.B) {
 	answer := []byte(`{"statusCode":200,"headers":{"content-type":"application/json"},"body":"{\"id\":17}"}`)
-	s := invoke.Step(invoke.Config{Function: invoke.Function{Name: "orders"}})(lift.CallerFunc(func(*lift.Call) (*lift.Response, error) {
+	s := invoke.Step(invoke.Config{Function: invoke.Function{Name: "orders"}})(lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) {
 		return &lift.Response{Status: 200, Body: lift.BytesBody(answer)}, nil
 	}))
 	c := call("POST", "/orders/17?x=1", bytes.Repeat([]byte("x"), 1024), "Content-Type", "application/json")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.Call(c); err != nil {
+		if _, err := s.RoundTrip(c); err != nil {
 			b.Fatal(err)
 		}
 	}

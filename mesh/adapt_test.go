@@ -18,14 +18,14 @@ func TestAdapt(t *testing.T) {
 		n, seen := all(), []string(nil)
 		m := start(t, n, registrytest.NewFake(n.endpoints()...), func(o *mesh.Options) {
 			o.Services[0].WholeBody = 8
-			o.Services[0].Adapt = func(next lift.Caller) lift.Caller {
-				return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-					content, _ := c.Body.Complete()
+			o.Services[0].Adapt = func(next lift.RoundTripper) lift.RoundTripper {
+				return lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
+					content, _ := a.Body.Complete()
 					seen = append(seen, string(content))
-					resp, err := next.Call(c)
+					resp, err := next.RoundTrip(a)
 					if err == nil && len(seen) == 1 {
 						_ = resp.Body.Close()
-						c.Current().Status, c.Current().Reached = 429, lift.NotReached
+						a.Status, a.Reached = 429, lift.NotReached
 						return &lift.Response{Status: 429, Body: lift.BytesBody(nil)}, nil
 					}
 					return resp, err
@@ -35,13 +35,13 @@ func TestAdapt(t *testing.T) {
 		c := post()
 		c.Body = lift.StreamBody(io.NopCloser(strings.NewReader("twice")), -1, 0)
 		r := send(m, c)
-		if r.err != nil || r.status != 200 || strings.Join(seen, " ") != strings.Repeat(" twice", 2)[1:] || r.call.Attempts[0].Outcome != lift.Overloaded {
-			t.Errorf("%d %v, seen %q, attempts %+v", r.status, r.err, seen, r.call.Attempts)
+		if r.err != nil || r.status != 200 || strings.Join(seen, " ") != strings.Repeat(" twice", 2)[1:] || r.call.Attempts()[0].Outcome != lift.Overloaded {
+			t.Errorf("%d %v, seen %q, attempts %+v", r.status, r.err, seen, r.call.Attempts())
 		}
 		c = post()
 		c.Body = lift.StreamBody(io.NopCloser(strings.NewReader("over the limit")), -1, 0)
-		if r := send(m, c); lift.CodeOf(r.err) != lift.TooLarge || len(r.call.Attempts) != 0 {
-			t.Errorf("%v, %d attempts", r.err, len(r.call.Attempts))
+		if r := send(m, c); lift.CodeOf(r.err) != lift.TooLarge || r.call.Tries() != 0 {
+			t.Errorf("%v, %d attempts", r.err, r.call.Tries())
 		}
 	})
 }

@@ -44,9 +44,9 @@ type ServiceConfig struct {
 	// WholeBody, if positive, has the request's body read whole before anything is
 	// sent, up to so many bytes; see [resilience.Whole]. Default 0.
 	WholeBody int64
-	// Adapt, if not nil, stands around each attempt's connection: it makes the call
-	// what the endpoint understands, and the answer what the caller does. Default nil.
-	Adapt lift.Policy
+	// Adapt, if not nil, stands around each attempt's connection: it makes the request
+	// one that the endpoint understands, and the answer one that the caller does. Default nil.
+	Adapt lift.AttemptPolicy
 	// Warm is how many connections to each endpoint are opened before the first
 	// call and after a thaw. Default 0.
 	Warm int

@@ -68,10 +68,10 @@ func TestGRPC(t *testing.T) {
 						c.Body = lift.StreamBody(io.NopCloser(strings.NewReader("\x00\x00\x00\x00\x00")), -1, lift.ReplayLimit)
 					}
 					r := send(m, c)
-					if r.err != nil || r.status != 200 || len(c.Attempts) != tt.tries {
-						t.Fatalf("%d tries, %+v", len(c.Attempts), r)
+					if r.err != nil || r.status != 200 || c.Tries() != tt.tries {
+						t.Fatalf("%d tries, %+v", c.Tries(), r)
 					}
-					if a := c.Current(); a.Outcome != tt.outcome || tt.trailers["Grpc-Status"] != "" && a.GRPC != tt.trailers["Grpc-Status"] {
+					if a := last(c); a.Outcome != tt.outcome || tt.trailers["Grpc-Status"] != "" && a.GRPC != tt.trailers["Grpc-Status"] {
 						t.Errorf("the last attempt is %+v", a)
 					}
 				})
@@ -86,8 +86,8 @@ func TestGRPCPushback(t *testing.T) {
 		n := newNetwork("a:1")
 		answering(n, map[string]string{"Grpc-Status": "14", "Grpc-Retry-Pushback-Ms": "300"})
 		m := startGRPC(t, n, true)
-		if r := send(m, unary()); len(r.call.Attempts) != 3 || r.took != 600*time.Millisecond {
-			t.Errorf("%d tries in %s", len(r.call.Attempts), r.took)
+		if r := send(m, unary()); r.call.Tries() != 3 || r.took != 600*time.Millisecond {
+			t.Errorf("%d tries in %s", r.call.Tries(), r.took)
 		}
 	})
 }
@@ -102,7 +102,7 @@ func TestGRPCBreaker(t *testing.T) {
 		m := startGRPC(t, n, true)
 		for range 300 {
 			r := send(m, unary())
-			if a := r.call.Current(); r.err != nil || a.GRPC != "0" {
+			if a := last(r.call); r.err != nil || a.GRPC != "0" {
 				t.Fatalf("%+v", a)
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -114,7 +114,7 @@ func TestGRPCBreaker(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		var picked []string
 		for range 30 {
-			picked = append(picked, send(m, unary()).call.Current().Endpoint.Addr)
+			picked = append(picked, last(send(m, unary()).call).Endpoint.Addr)
 		}
 		if !slices.Contains(picked, "a:1") {
 			t.Error("it did not come back")

@@ -15,8 +15,8 @@ type member struct {
 	s       *Service
 	node    *balancer.Node
 	breaker *resilience.Breaker
-	// attempts is the stack, up its end; both are replaced by a reload.
-	attempts atomic.Pointer[lift.Caller]
+	// attempts is the per-attempt stack; up is the upstream it ends in. A reload replaces both.
+	attempts atomic.Pointer[lift.RoundTripper]
 	up       atomic.Pointer[way]
 	usual    atomic.Int64 // how long its answers take, nanoseconds; 0: not known
 	count    count
@@ -39,50 +39,53 @@ func (m *member) build(cfg *ServiceConfig) {
 	m.attempts.Store(&attempts)
 }
 
-// Call implements [lift.Caller]: it sends one attempt to the endpoint.
-func (m *member) Call(c *lift.Call) (*lift.Response, error) { return (*m.attempts.Load()).Call(c) }
+// RoundTrip implements [lift.RoundTripper]: it sends one attempt to the endpoint.
+func (m *member) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
+	return (*m.attempts.Load()).RoundTrip(a)
+}
 
 // judge sees the attempt's end and has it decided, once, how it ended.
-func (m *member) judge(next lift.Caller) lift.Caller {
-	return lift.CallerFunc(func(c *lift.Call) (resp *lift.Response, err error) {
+func (m *member) judge(next lift.RoundTripper) lift.RoundTripper {
+	return lift.RoundTripperFunc(func(a *lift.Attempt) (resp *lift.Response, err error) {
 		defer func() {
 			if p := recover(); p != nil {
-				resp, err = nil, m.s.panicked(c, p)
-				m.ended(c, c.Current(), err)
+				resp, err = nil, m.s.panicked(a.Call, p)
+				m.ended(a, err)
 			}
 		}()
-		resp, err = next.Call(c)
-		a := c.Current()
+		resp, err = next.RoundTrip(a)
 		if !isStream(resp) {
-			resilience.ReadGRPC(c, a, resp, true)
-			m.ended(c, a, err)
+			resilience.ReadGRPC(a, resp, true)
+			m.ended(a, err)
 			return resp, err
 		}
 		// A stream is judged by its head for now, so that it can be tried again,
 		// and for good at its end.
-		resilience.ReadGRPC(c, a, resp, false)
-		a.Outcome = resilience.Classify(c, a, m.s.o.Now(), nil)
+		resilience.ReadGRPC(a, resp, false)
+		a.Outcome = resilience.Classify(a, m.s.o.Now(), nil)
+		a.Publish()
 		resp.Body.OnEnd(func(end error) {
 			switch {
 			case end == nil:
-				resilience.ReadGRPC(c, a, resp, true)
+				resilience.ReadGRPC(a, resp, true)
 			case errors.Is(end, lift.ErrBodyClosed):
 				end = nil // the reader had enough; the head says how it went
 			}
-			m.ended(c, a, end)
+			m.ended(a, end)
 		})
 		return resp, nil
 	})
 }
 
-func (m *member) ended(c *lift.Call, a *lift.Attempt, err error) {
+func (m *member) ended(a *lift.Attempt, err error) {
 	defer m.node.Done()
+	defer a.End()
 	now := m.s.o.Now()
 	a.Ended = now
 	if err != nil {
-		a.Err = lift.Cause(err)
+		a.AttemptRecord.Err = lift.Cause(err)
 	}
-	a.Outcome = resilience.Classify(c, a, now, err)
+	a.Outcome = resilience.Classify(a, now, err)
 	took := now.Since(a.Began)
 	switch usual := m.usual.Load(); {
 	case a.Outcome == lift.CutShort && a.Reached != lift.Answered && usual > 0 && int64(took) > resilience.Far*usual:
@@ -94,7 +97,7 @@ func (m *member) ended(c *lift.Call, a *lift.Attempt, err error) {
 		m.usual.Store(max(1, usual+(int64(took)-usual)/8))
 	}
 	m.count.ended(a.Outcome)
-	m.breaker.Report(a)
+	m.breaker.Report(&a.AttemptRecord)
 }
 
 func isStream(r *lift.Response) bool {

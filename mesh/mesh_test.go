@@ -25,7 +25,7 @@ func TestCallsAreSpread(t *testing.T) {
 		n := all()
 		m := start(t, n, registrytest.NewFake(n.endpoints()...), nil)
 		for range 90 {
-			if r := send(m, get()); r.err != nil || r.status != 200 || r.body != r.call.Current().Endpoint.Addr {
+			if r := send(m, get()); r.err != nil || r.status != 200 || r.body != last(r.call).Endpoint.Addr {
 				t.Fatalf("%+v", r)
 			}
 		}
@@ -100,13 +100,13 @@ func TestAllDownFailsFastAndUnreached(t *testing.T) {
 			i.Kill()
 		}
 		first := send(m, post())
-		if !errors.Is(first.err, lift.Unavailable) || len(first.call.Attempts) != 3 {
+		if !errors.Is(first.err, lift.Unavailable) || first.call.Tries() != 3 {
 			t.Fatalf("the first call: %v", first.err)
 		}
-		if text := first.err.Error(); strings.Contains(text, "unjudged") || strings.Count(text, "attempt 3") != 1 || strings.Contains(first.call.Attempts[0].Err.Error(), "[") {
-			t.Fatalf("the record in the error is not whole, or nested: %v; first attempt: %v", first.err, first.call.Attempts[0].Err)
+		if text := first.err.Error(); strings.Contains(text, "unjudged") || strings.Count(text, "attempt 3") != 1 || strings.Contains(first.call.Attempts()[0].Err.Error(), "[") {
+			t.Fatalf("the record in the error is not whole, or nested: %v; first attempt: %v", first.err, first.call.Attempts()[0].Err)
 		}
-		if !first.call.Attempts[0].Fresh {
+		if !first.call.Attempts()[0].Fresh {
 			t.Error("a connect that was refused is told as a warm connection")
 		}
 		r := send(m, post())
@@ -139,7 +139,7 @@ func TestTimes(t *testing.T) {
 		c := get()
 		c.Deadline = time.Now().Add(300 * time.Millisecond)
 		r = send(m, c)
-		if !errors.Is(r.err, lift.DeadlineExceeded) || r.took != 300*time.Millisecond || r.call.Current().Outcome != lift.CutShort {
+		if !errors.Is(r.err, lift.DeadlineExceeded) || r.took != 300*time.Millisecond || last(r.call).Outcome != lift.CutShort {
 			t.Errorf("a call with 300 ms took %v: %v", r.took, r.err)
 		}
 		if r = send(m, get()); r.took > 2*time.Second {
@@ -357,8 +357,8 @@ func TestWarm(t *testing.T) {
 		m := start(t, n, registrytest.NewFake(n.endpoints()...), func(o *mesh.Options) { o.Services[0].Warm = 1 })
 		m.Warm(t.Context())
 		for range 20 {
-			if r := send(m, get()); r.err != nil || r.call.Current().Fresh {
-				t.Fatalf("a call had to open a connection: fresh %v, %v", r.call.Current().Fresh, r.err)
+			if r := send(m, get()); r.err != nil || last(r.call).Fresh {
+				t.Fatalf("a call had to open a connection: fresh %v, %v", last(r.call).Fresh, r.err)
 			}
 		}
 	})
@@ -375,7 +375,7 @@ func ExampleMesh() {
 	c := &lift.Call{Service: "orders", Method: "GET", Path: "/orders/1"}
 	defer c.End()
 	_, err := m.Call(c)
-	fmt.Println(lift.CodeOf(err), len(c.Attempts) > 0)
+	fmt.Println(lift.CodeOf(err), c.Tries() > 0)
 	// Output: unavailable true
 }
 
@@ -407,8 +407,8 @@ func TestStreamsThatEndAtTheirDeadline(t *testing.T) {
 				n.instances["a:1"].set(func(i *instance) { i.drip = true })
 				for range 5 {
 					r := send(m, get())
-					if !errors.Is(r.err, lift.DeadlineExceeded) || r.took != 2*time.Second || r.call.Current().Outcome != lift.CutShort {
-						t.Errorf("%v after %s, %s", r.err, r.took, r.call.Current().Outcome)
+					if !errors.Is(r.err, lift.DeadlineExceeded) || r.took != 2*time.Second || last(r.call).Outcome != lift.CutShort {
+						t.Errorf("%v after %s, %s", r.err, r.took, last(r.call).Outcome)
 					}
 				}
 				if s, _ := m.Services(t.Context()); len(s) > 0 && s[0].Endpoints[0].State != "closed" {

@@ -177,3 +177,9 @@ func get() *lift.Call { return &lift.Call{Service: "orders", Method: "GET", Path
 func post() *lift.Call {
 	return &lift.Call{Service: "orders", Method: "POST", Path: "/", Body: lift.BytesBody([]byte("{}"))}
 }
+
+// last returns the record of the attempt that was started last.
+func last(c *lift.Call) lift.AttemptRecord {
+	attempts := c.Attempts()
+	return attempts[len(attempts)-1]
+}

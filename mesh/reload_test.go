@@ -94,14 +94,14 @@ func TestEndpointLeavesAsItIsCalled(t *testing.T) {
 				a, b := n.endpoints()[0], n.endpoints()[1]
 				a.ID = "1"
 				fake := registrytest.NewFake(a)
-				leave := func(next lift.Caller) lift.Caller {
-					return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+				leave := func(next lift.RoundTripper) lift.RoundTripper {
+					return lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
 						if how == "to another address" {
 							b.ID = "1"
 						}
 						fake.Set(b)
 						synctest.Wait()
-						return next.Call(c)
+						return next.RoundTrip(a)
 					})
 				}
 				m := start(t, n, fake, func(o *mesh.Options) {
@@ -198,8 +198,8 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 			t.Errorf("open: %v", got)
 		}
 		for range 30 {
-			if r := send(m, get()); r.err != nil || len(r.call.Attempts) > 1 || r.body == "a:1" {
-				t.Fatalf("%v, %d attempts", r.err, len(r.call.Attempts))
+			if r := send(m, get()); r.err != nil || r.call.Tries() > 1 || r.body == "a:1" {
+				t.Fatalf("%v, %d attempts", r.err, r.call.Tries())
 			}
 		}
 		if n.instances["d:1"].seen() < 5 {
@@ -231,8 +231,8 @@ func TestReloadUnderARunningCall(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		a.set(func(i *instance) { close(i.hung); i.hung = nil })
-		if r := <-running; r.err != nil || len(r.call.Attempts) != 1 {
-			t.Errorf("the running call: %v, %d attempts", r.err, len(r.call.Attempts))
+		if r := <-running; r.err != nil || r.call.Tries() != 1 {
+			t.Errorf("the running call: %v, %d attempts", r.err, r.call.Tries())
 		}
 		synctest.Wait()
 		if n := a.Open(); n > 0 {
@@ -323,8 +323,8 @@ func TestReloadLeavesARunningCallItsRetries(t *testing.T) {
 			}
 			i.set(func(i *instance) { close(i.hung); i.hung = nil })
 		}
-		if r := <-running; r.err != nil || len(r.call.Attempts) != 2 {
-			t.Errorf("%v, %d attempts", r.err, len(r.call.Attempts))
+		if r := <-running; r.err != nil || r.call.Tries() != 2 {
+			t.Errorf("%v, %d attempts", r.err, r.call.Tries())
 		}
 	})
 }

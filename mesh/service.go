@@ -135,9 +135,9 @@ func (s *Service) pick() lift.Caller {
 	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
 		s.needed()
 		for {
-			n, reason := s.balancer.Pick(c)
+			n, a, reason := s.balancer.Pick(c)
 			if n != nil {
-				return n.Call(c)
+				return n.RoundTrip(a)
 			}
 			if reason.Code != lift.NoSet {
 				return nil, s.balancer.Error(c, reason)

@@ -31,8 +31,8 @@ func idempotent(cfg *ServiceConfig) lift.Policy {
 }
 
 // attempt is the way of one attempt, from the endpoint that was picked on.
-func (s *Service) attempt(cfg *ServiceConfig, m *member) lift.Caller {
-	return lift.Stack(lift.CallerFunc(m.connect),
+func (s *Service) attempt(cfg *ServiceConfig, m *member) lift.RoundTripper {
+	return lift.StackAttempt(lift.RoundTripperFunc(m.connect),
 		// Sees the attempt's end, whatever it is, and gives back what Pick took.
 		m.judge,
 		// Near to the wire: what it cuts is the endpoint's time alone.

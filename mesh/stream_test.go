@@ -33,8 +33,8 @@ func TestStreamsThatBreakOpenTheEndpoint(t *testing.T) {
 					})
 					for range 3 {
 						r := send(m, call())
-						if a := r.call.Attempts[0]; a.Outcome != lift.Failed || r.took != after || len(r.call.Attempts) != 1 {
-							t.Errorf("%s after %s, %d attempts, %v", a.Outcome, r.took, len(r.call.Attempts), r.err)
+						if a := r.call.Attempts()[0]; a.Outcome != lift.Failed || r.took != after || r.call.Tries() != 1 {
+							t.Errorf("%s after %s, %d attempts, %v", a.Outcome, r.took, r.call.Tries(), r.err)
 						}
 					}
 					if e := status(t, m).Endpoints[0]; e.State != "open" {

@@ -60,7 +60,7 @@ func TestThawsOfASilentRegistryAreBounded(t *testing.T) {
 		}
 		silent.Set(n.endpoints()...)
 		synctest.Wait()
-		if r := send(m, get()); r.err != nil || r.call.Attempts[0].Fresh {
+		if r := send(m, get()); r.err != nil || r.call.Attempts()[0].Fresh {
 			t.Errorf("once it has spoken no connection is warm: %v", r.err)
 		}
 		if more := runtime.NumGoroutine() - before; more > 5 { // the connection's own

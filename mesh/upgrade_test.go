@@ -87,7 +87,7 @@ func TestUpgradeThroughTheMesh(t *testing.T) {
 					_ = w.Close()
 					_ = resp.Body.Close()
 					c.End()
-					a := c.Current()
+					a := last(c)
 					if want := map[int]lift.Outcome{101: lift.OK, 503: lift.Overloaded}[test.status]; a.Outcome != want || a.Endpoint.Addr != "a:1" {
 						t.Errorf("the attempt: %+v", a)
 					}

@@ -31,29 +31,29 @@ func (m *member) newWay(cfg *ServiceConfig) *way {
 func (m *member) upstream() *way { return m.up.Load() }
 
 // connect is the end of the stack: the endpoint's connections.
-func (m *member) connect(c *lift.Call) (*lift.Response, error) {
+func (m *member) connect(a *lift.Attempt) (*lift.Response, error) {
 	w := m.upstream()
 	for !w.take() {
 		retired := w
 		if w = m.upstream(); w == retired {
-			return m.part(c)
+			return m.part(a)
 		}
 	}
 	defer w.give()
-	return w.Call(c)
+	return w.RoundTrip(a)
 }
 
-// part carries a call whose endpoint left the set between its being picked and
+// part carries an attempt whose endpoint left the set between its being picked and
 // now: a moment earlier it would have gone there too, so it does, by a connection
 // of its own. A way that the mesh itself closed says so.
-func (m *member) part(c *lift.Call) (*lift.Response, error) {
+func (m *member) part(a *lift.Attempt) (*lift.Response, error) {
 	m.s.mu.Lock()
 	left := !m.gone.IsZero()
 	m.s.mu.Unlock()
 	if !left {
-		return m.upstream().Call(c)
+		return m.upstream().RoundTrip(a)
 	}
 	w := m.newWay(m.s.config())
 	defer w.retire()
-	return w.Call(c)
+	return w.RoundTrip(a)
 }

@@ -81,7 +81,7 @@ func (b *Breaker) Forget(why string) {
 
 // Report tells the breaker of an attempt that has ended and been judged. It must
 // be called for every attempt that was a probe.
-func (b *Breaker) Report(a *lift.Attempt) {
+func (b *Breaker) Report(a *lift.AttemptRecord) {
 	if !a.Probe && !a.Outcome.Judges() {
 		return
 	}
@@ -104,7 +104,7 @@ func (b *Breaker) Report(a *lift.Attempt) {
 	b.count(a, bad)
 }
 
-func (b *Breaker) count(a *lift.Attempt, bad bool) {
+func (b *Breaker) count(a *lift.AttemptRecord, bad bool) {
 	at := b.now()
 	if b.state == nil || at.Since(b.last) > b.cfg.Window {
 		if !bad { // a window without a failure: well again
@@ -167,7 +167,7 @@ func (b *Breaker) newState() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 	})
 }
 
-func (b *Breaker) why(a *lift.Attempt) string {
+func (b *Breaker) why(a *lift.AttemptRecord) string {
 	last := "status " + fmt.Sprint(a.Status)
 	switch {
 	case a.GRPC != "":
@@ -193,7 +193,7 @@ func (b *Breaker) trip(why string) {
 	b.gate.Suspend(now.Wall.Add(d), why)
 }
 
-func (b *Breaker) probed(a *lift.Attempt, bad bool) {
+func (b *Breaker) probed(a *lift.AttemptRecord, bad bool) {
 	switch {
 	case !a.Outcome.Judges():
 		b.gate.ReturnProbe("the probe was " + a.Outcome.String() + ", which judges nobody")
@@ -211,6 +211,6 @@ func (b *Breaker) probed(a *lift.Attempt, bad bool) {
 	}
 }
 
-func refused(a *lift.Attempt) bool {
+func refused(a *lift.AttemptRecord) bool {
 	return a.Reached == lift.NotReached && errors.Is(a.Err, syscall.ECONNREFUSED)
 }

@@ -50,7 +50,7 @@ func TestBreakerOpens(t *testing.T) {
 
 func TestBreakerRefusedOpensAtOnce(t *testing.T) {
 	b, g, _ := newBreaker(resilience.BreakerConfig{})
-	b.Report(&lift.Attempt{Outcome: lift.Failed, Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED)})
+	b.Report(&lift.AttemptRecord{Outcome: lift.Failed, Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED)})
 	if g.state != "open" {
 		t.Error("a refused connection did not open")
 	}

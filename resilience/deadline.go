@@ -58,17 +58,16 @@ func InvocationMargin(left time.Duration) time.Duration {
 
 // AttemptTimeout limits one attempt: by timeout, and by the call's deadline
 // where that is nearer. The attempt's connection enforces it.
-func AttemptTimeout(timeout time.Duration) lift.Policy {
-	return func(next lift.Caller) lift.Caller {
-		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-			a := c.Current()
-			a.Timeout, a.Deadline = timeout, c.Deadline
+func AttemptTimeout(timeout time.Duration) lift.AttemptPolicy {
+	return func(next lift.RoundTripper) lift.RoundTripper {
+		return lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
+			a.Timeout, a.Deadline = timeout, a.Call.Deadline
 			if timeout > 0 {
 				if end := a.Began.Wall.Add(timeout); a.Deadline.IsZero() || end.Before(a.Deadline) {
 					a.Deadline = end
 				}
 			}
-			return next.Call(c)
+			return next.RoundTrip(a)
 		})
 	}
 }

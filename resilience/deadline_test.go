@@ -77,10 +77,9 @@ func TestAttemptTimeout(t *testing.T) {
 		{left: 300 * time.Millisecond, want: 300 * time.Millisecond, cut: true},
 	} {
 		call := &lift.Call{Deadline: c.at.Wall.Add(tt.left)}
-		call.Attempt().Began = c.at
-		base := lift.CallerFunc(func(*lift.Call) (*lift.Response, error) { return &lift.Response{}, nil })
-		_, _ = lift.Stack(base, resilience.AttemptTimeout(time.Second)).Call(call)
-		a := call.Current()
+		a := call.NewAttempt(lift.AttemptRecord{Began: c.at})
+		base := lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) { return &lift.Response{}, nil })
+		_, _ = lift.StackAttempt(base, resilience.AttemptTimeout(time.Second)).RoundTrip(a)
 		if got := a.Deadline.Sub(c.at.Wall); got != tt.want || a.Cut() != tt.cut {
 			t.Errorf("%v left: cut in %v (by the call: %v), want %v, %v", tt.left, got, a.Cut(), tt.want, tt.cut)
 		}
@@ -123,15 +122,13 @@ func TestClassify(t *testing.T) {
 			if tt.left > 0 {
 				call.Deadline = c.at.Wall.Add(tt.left)
 			}
-			a := call.Attempt()
-			a.Began, a.Status, a.Timeout = c.at, tt.status, time.Second
-			a.Deadline = call.Deadline
+			a := call.NewAttempt(lift.AttemptRecord{Began: c.at, Status: tt.status, Timeout: time.Second, Deadline: call.Deadline})
 			if end := c.at.Wall.Add(time.Second); a.Deadline.IsZero() || end.Before(a.Deadline) {
 				a.Deadline = end
 			}
 			c.run(tt.ran)
 			c.freeze(tt.froze)
-			if got := resilience.Classify(call, a, c.at, tt.err); got != tt.want {
+			if got := resilience.Classify(a, c.at, tt.err); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
@@ -172,15 +169,15 @@ func TestStreamsThatBreakAreJudged(t *testing.T) {
 			if tt.left > 0 {
 				call.Deadline = c.at.Wall.Add(tt.left)
 			}
-			a := call.Attempt()
-			a.Began, a.Status, a.Reached, a.GRPC = c.at, 200, lift.Answered, tt.grpc
+			a := call.NewAttempt(lift.AttemptRecord{
+				Began: c.at, Timeout: time.Second, Deadline: c.at.Wall.Add(time.Second), Status: 200, Reached: lift.Answered, GRPC: tt.grpc,
+			})
 			if tt.upgraded {
 				a.Status = 101
 			}
-			a.Timeout, a.Deadline = time.Second, c.at.Wall.Add(time.Second)
 			c.run(tt.ran)
 			c.freeze(tt.froze)
-			if got := resilience.Classify(call, a, c.at, tt.err); got != tt.want {
+			if got := resilience.Classify(a, c.at, tt.err); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})

@@ -13,12 +13,11 @@ import (
 func ExampleRetry() {
 	tries := 0
 	base := lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-		a := c.Attempt()
 		if tries++; tries == 1 {
-			a.Outcome = lift.Failed
+			c.NewAttempt(lift.AttemptRecord{Outcome: lift.Failed})
 			return nil, lift.Errorf(c, lift.Unavailable, "connection refused")
 		}
-		a.Outcome = lift.OK
+		c.NewAttempt(lift.AttemptRecord{Outcome: lift.OK})
 		return &lift.Response{Status: 201, Body: lift.BytesBody(nil)}, nil
 	})
 	budget := resilience.NewBudget(resilience.BudgetConfig{}, lift.Now)
@@ -52,9 +51,8 @@ func ExampleDeadline() {
 
 func ExampleClassify() {
 	c := &lift.Call{Began: lift.Now()}
-	a := c.Attempt()
-	a.Began, a.Status = c.Began, 503
-	fmt.Println(resilience.Classify(c, a, lift.Now(), nil))
+	a := c.NewAttempt(lift.AttemptRecord{Began: c.Began, Status: 503})
+	fmt.Println(resilience.Classify(a, lift.Now(), nil))
 	// Output: overloaded
 }
 
@@ -69,12 +67,11 @@ func ExampleWhole() {
 
 func ExampleReadGRPC() {
 	c := &lift.Call{Method: "POST", Header: []lift.Field{{Name: "Content-Type", Value: "application/grpc"}}}
-	a := c.Attempt()
-	a.Status, a.Began = 200, lift.Now()
+	a := c.NewAttempt(lift.AttemptRecord{Status: 200, Began: lift.Now()})
 	body := lift.BytesBody(nil)
 	body.SetTrailer([]lift.Field{{Name: "grpc-status", Value: "14"}, {Name: "grpc-retry-pushback-ms", Value: "250"}})
-	resilience.ReadGRPC(c, a, &lift.Response{Status: 200, Body: body}, true)
-	fmt.Println(a.GRPC, a.RetryAfter, resilience.Classify(c, a, lift.Now(), nil))
+	resilience.ReadGRPC(a, &lift.Response{Status: 200, Body: body}, true)
+	fmt.Println(a.GRPC, a.RetryAfter, resilience.Classify(a, lift.Now(), nil))
 	// Output: 14 250ms failed
 }
 

@@ -43,8 +43,8 @@ func (g *gate) Resume(why string) {
 
 func (g *gate) ReturnProbe(why string) { g.log = append(g.log, "returned: "+why) }
 
-func attempt(o lift.Outcome) *lift.Attempt {
-	a := &lift.Attempt{Outcome: o, Reached: lift.Answered}
+func attempt(o lift.Outcome) *lift.AttemptRecord {
+	a := &lift.AttemptRecord{Outcome: o, Reached: lift.Answered}
 	switch o {
 	case lift.OK:
 		a.Status = 200
@@ -56,7 +56,7 @@ func attempt(o lift.Outcome) *lift.Attempt {
 	return a
 }
 
-func probe(o lift.Outcome) *lift.Attempt {
+func probe(o lift.Outcome) *lift.AttemptRecord {
 	a := attempt(o)
 	a.Probe = true
 	return a
@@ -85,14 +85,14 @@ func (s *script) Call(c *lift.Call) (*lift.Response, error) {
 		return nil, lift.Errorf(c, lift.AllOpen, "%w", st.err)
 	}
 	s.seen++
-	a := c.Attempt()
-	a.Endpoint.Addr = fmt.Sprintf("10.0.0.%d:80", s.seen)
+	a := c.NewAttempt(lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: fmt.Sprintf("10.0.0.%d:80", s.seen)}})
+	defer a.End()
 	if st.takes > 0 {
 		time.Sleep(st.takes) // in a bubble
 	}
 	a.Status, a.Outcome, a.Reached = st.status, st.outcome, st.reached
 	if st.err != nil {
-		a.Err = st.err
+		a.AttemptRecord.Err = st.err
 		return nil, lift.Errorf(c, lift.Unavailable, "%w", st.err)
 	}
 	return &lift.Response{Status: st.status, Body: lift.BytesBody([]byte(a.Endpoint.Addr))}, nil

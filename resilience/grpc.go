@@ -39,8 +39,8 @@ const nearDeadline = 50 * time.Millisecond
 // more than that (Trailers-Only), else from the trailers once it has ended. Of an
 // answer that is not gRPC, or came with another HTTP status than 200, as from a proxy
 // in front, it writes nothing: its HTTP status says how it went.
-func ReadGRPC(c *lift.Call, a *lift.Attempt, resp *lift.Response, ended bool) {
-	if resp == nil || resp.Status != http.StatusOK || !lift.IsGRPC(c.Header) {
+func ReadGRPC(a *lift.Attempt, resp *lift.Response, ended bool) {
+	if resp == nil || resp.Status != http.StatusOK || !lift.IsGRPC(a.Call.Header) {
 		return
 	}
 	fields := resp.Header
@@ -75,7 +75,7 @@ func pushback(value string) time.Duration {
 // DEADLINE_EXCEEDED and UNAVAILABLE are the endpoint's, as in linkerd2's load biaser and
 // breaker; RESOURCE_EXHAUSTED asks for less; the rest is about the request. A code
 // that gRPC does not know counts as UNKNOWN, and so does none.
-func byGRPC(c *lift.Call, a *lift.Attempt, now lift.Instant) lift.Outcome {
+func byGRPC(a *lift.Attempt, now lift.Instant) lift.Outcome {
 	code, err := strconv.Atoi(a.GRPC)
 	if err != nil {
 		code = -1
@@ -89,11 +89,11 @@ func byGRPC(c *lift.Call, a *lift.Attempt, now lift.Instant) lift.Outcome {
 	case grpcResourceExhausted:
 		return lift.Overloaded
 	case grpcDeadlineExceeded:
-		if !c.Deadline.IsZero() && c.Deadline.Sub(now.Wall) < nearDeadline {
+		if until := a.Call.Deadline; !until.IsZero() && until.Sub(now.Wall) < nearDeadline {
 			return lift.CutShort
 		}
 	}
-	if straddled(c, a, now, nil) {
+	if straddled(a, now, nil) {
 		return lift.Straddled // what gave up may have been a clock that ran on
 	}
 	return lift.Failed
@@ -101,6 +101,6 @@ func byGRPC(c *lift.Call, a *lift.Attempt, now lift.Instant) lift.Outcome {
 
 // asksForLess reports whether the answer says that there is too much, of this
 // caller, and no more than that: 429 and RESOURCE_EXHAUSTED.
-func asksForLess(a *lift.Attempt) bool {
+func asksForLess(a *lift.AttemptRecord) bool {
 	return a.Status == http.StatusTooManyRequests || a.GRPC == strconv.Itoa(grpcResourceExhausted)
 }

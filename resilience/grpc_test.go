@@ -34,9 +34,9 @@ func TestGRPCAnswersAreJudged(t *testing.T) {
 		"99": lift.Failed, "none": lift.Failed, "-1": lift.Failed, "": lift.Failed,
 	} {
 		for where, resp := range map[string]*lift.Response{"head": trailersOnly(status(code)), "trailers": withTrailer(status(code))} {
-			c, a, now := grpcCall(), &lift.Attempt{Status: 200, Began: newClock().now()}, newClock().now()
-			resilience.ReadGRPC(c, a, resp, true)
-			if got := resilience.Classify(c, a, now, nil); got != want {
+			a, now := grpcCall().NewAttempt(lift.AttemptRecord{Status: 200, Began: newClock().now()}), newClock().now()
+			resilience.ReadGRPC(a, resp, true)
+			if got := resilience.Classify(a, now, nil); got != want {
 				t.Errorf("grpc-status %q in the %s is %s, want %s", code, where, got, want)
 			}
 		}
@@ -61,9 +61,9 @@ func TestGRPCAnswersThatAreNone(t *testing.T) {
 		"not asked in gRPC":       {&lift.Call{}, trailersOnly(status("13")), 200, true, "", lift.OK},
 		"gRPC-Web, framed itself": {&lift.Call{Header: []lift.Field{{Name: "Content-Type", Value: "application/grpc-web+proto"}}}, trailersOnly(), 200, true, "", lift.OK},
 	} {
-		a := &lift.Attempt{Status: tt.status, Began: newClock().now()}
-		resilience.ReadGRPC(tt.call, a, tt.resp, tt.ended)
-		if got := resilience.Classify(tt.call, a, newClock().now(), nil); got != tt.want || a.GRPC != tt.grpc {
+		a := tt.call.NewAttempt(lift.AttemptRecord{Status: tt.status, Began: newClock().now()})
+		resilience.ReadGRPC(a, tt.resp, tt.ended)
+		if got := resilience.Classify(a, newClock().now(), nil); got != tt.want || a.GRPC != tt.grpc {
 			t.Errorf("%s: grpc-status %q, %s; want %q, %s", name, a.GRPC, got, tt.grpc, tt.want)
 		}
 	}
@@ -73,23 +73,23 @@ func TestGRPCAnswersThatAreNone(t *testing.T) {
 // a failure around a freeze is the freeze's.
 func TestGRPCDeadlines(t *testing.T) {
 	clock := newClock()
-	c, a := grpcCall(), &lift.Attempt{Status: 200, GRPC: "4", Began: clock.now()}
-	c.Deadline = clock.now().Wall.Add(time.Second)
+	a := grpcCall().NewAttempt(lift.AttemptRecord{Status: 200, GRPC: "4", Began: clock.now()})
+	a.Call.Deadline = clock.now().Wall.Add(time.Second)
 	clock.run(500 * time.Millisecond)
-	if got := resilience.Classify(c, a, clock.now(), nil); got != lift.Failed {
+	if got := resilience.Classify(a, clock.now(), nil); got != lift.Failed {
 		t.Errorf("long before the deadline: %s", got)
 	}
 	clock.run(480 * time.Millisecond)
-	if got := resilience.Classify(c, a, clock.now(), nil); got != lift.CutShort {
+	if got := resilience.Classify(a, clock.now(), nil); got != lift.CutShort {
 		t.Errorf("at the deadline: %s", got)
 	}
 	clock.freeze(time.Minute)
 	a.GRPC = "14"
-	if got := resilience.Classify(c, a, clock.now(), nil); got != lift.Straddled {
+	if got := resilience.Classify(a, clock.now(), nil); got != lift.Straddled {
 		t.Errorf("after a freeze: %s", got)
 	}
 	a.GRPC = "0"
-	if got := resilience.Classify(c, a, clock.now(), nil); got != lift.OK {
+	if got := resilience.Classify(a, clock.now(), nil); got != lift.OK {
 		t.Errorf("what went well stays well: %s", got)
 	}
 }
@@ -99,13 +99,13 @@ func TestGRPCResourceExhaustedIsNoRow(t *testing.T) {
 	clock, g := newClock(), &gate{}
 	b := resilience.NewBreaker(resilience.BreakerConfig{Consecutive: 2, MinCalls: 100}, g, clock.now, func() uint64 { return 0 })
 	for range 10 {
-		b.Report(&lift.Attempt{Outcome: lift.Overloaded, Status: 200, GRPC: "8", Reached: lift.Answered})
+		b.Report(&lift.AttemptRecord{Outcome: lift.Overloaded, Status: 200, GRPC: "8", Reached: lift.Answered})
 	}
 	if g.state == "open" {
 		t.Errorf("opened: %v", g.log)
 	}
 	for range 2 {
-		b.Report(&lift.Attempt{Outcome: lift.Failed, Status: 200, GRPC: "14", Reached: lift.Answered})
+		b.Report(&lift.AttemptRecord{Outcome: lift.Failed, Status: 200, GRPC: "14", Reached: lift.Answered})
 	}
 	if g.state != "open" || len(g.log) != 1 || g.log[0] != "open: 2 failures in a row, the last: grpc-status 14" {
 		t.Errorf("%q: %v", g.state, g.log)
@@ -116,14 +116,14 @@ func TestPushback(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"250": 250 * time.Millisecond, "0": 1, "-1": -1, "": -1, "soon": -1, "1.5": -1, "99999999999": -1,
 	} {
-		a := &lift.Attempt{Status: 200}
-		resilience.ReadGRPC(grpcCall(), a, withTrailer(status("14"), lift.Field{Name: "grpc-retry-pushback-ms", Value: value}), true)
+		a := grpcCall().NewAttempt(lift.AttemptRecord{Status: 200})
+		resilience.ReadGRPC(a, withTrailer(status("14"), lift.Field{Name: "grpc-retry-pushback-ms", Value: value}), true)
 		if a.RetryAfter != want {
 			t.Errorf("%q: %s, want %s", value, a.RetryAfter, want)
 		}
 	}
-	a := &lift.Attempt{Status: 200}
-	resilience.ReadGRPC(grpcCall(), a, withTrailer(status("14")), true)
+	a := grpcCall().NewAttempt(lift.AttemptRecord{Status: 200})
+	resilience.ReadGRPC(a, withTrailer(status("14")), true)
 	if a.RetryAfter != 0 {
 		t.Errorf("nothing said: %s", a.RetryAfter)
 	}
@@ -133,9 +133,9 @@ func FuzzReadGRPC(f *testing.F) {
 	f.Add("0", "1")
 	f.Add("\x00", "-9223372036854775808")
 	f.Fuzz(func(t *testing.T, code, push string) {
-		c, a, now := grpcCall(), &lift.Attempt{Status: 200, Began: newClock().now()}, newClock().now()
-		resilience.ReadGRPC(c, a, withTrailer(status(code), lift.Field{Name: "Grpc-Retry-Pushback-Ms", Value: push}), true)
-		if o := resilience.Classify(c, a, now, nil); !o.Judges() {
+		a, now := grpcCall().NewAttempt(lift.AttemptRecord{Status: 200, Began: newClock().now()}), newClock().now()
+		resilience.ReadGRPC(a, withTrailer(status(code), lift.Field{Name: "Grpc-Retry-Pushback-Ms", Value: push}), true)
+		if o := resilience.Classify(a, now, nil); !o.Judges() {
 			t.Errorf("%q is judged %s", code, o)
 		}
 	})

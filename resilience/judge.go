@@ -11,24 +11,24 @@ import (
 // Judge decides how an attempt ended, from what the attempt's record says and
 // the error it ended with, if it did. It is decided once, and everybody reads
 // it: breaker, balancer, retry, metrics.
-type Judge func(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.Outcome
+type Judge func(a *lift.Attempt, now lift.Instant, err error) lift.Outcome
 
 // Classify is the default [Judge]. A freeze inside the attempt excuses whatever
 // came of it; then the caller's giving up; then the call's own deadline; what is
 // left is the endpoint's. An answer is judged by its grpc-status, where [ReadGRPC]
 // found one, else by its HTTP status.
-func Classify(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
+func Classify(a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
 	switch {
 	case err != nil:
 	case a.GRPC != "":
-		return byGRPC(c, a, now)
+		return byGRPC(a, now)
 	default:
 		return byStatus(a.Status)
 	}
 	switch {
-	case straddled(c, a, now, err):
+	case straddled(a, now, err):
 		return lift.Straddled
-	case errors.Is(err, lift.CallCanceled) || c.Err() != nil:
+	case errors.Is(err, lift.CallCanceled) || a.Err() != nil:
 		return lift.Canceled
 	case errors.Is(err, lift.DeadlineExceeded) && (a.Cut() || a.Reached == lift.Answered):
 		return lift.CutShort // after the head the attempt's timeout holds no longer
@@ -44,11 +44,11 @@ func Classify(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) lift.O
 // straddled reports whether a freeze lay inside the attempt: the two clocks part, or
 // the attempt outlived its limit by as much, which is how a freeze shows where
 // monotonic time ran on.
-func straddled(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) bool {
+func straddled(a *lift.Attempt, now lift.Instant, err error) bool {
 	if now.Straddles(a.Began) {
 		return true
 	}
-	limit := limitOf(c, a, err)
+	limit := limitOf(a, err)
 	return !limit.IsZero() && now.Wall.Sub(limit) > lift.FreezeGap
 }
 
@@ -58,12 +58,12 @@ func straddled(c *lift.Call, a *lift.Attempt, now lift.Instant, err error) bool 
 // follows, and nothing does for an upgraded connection. Were a stream held to the
 // attempt's limit, each one that breaks late would pass for a freeze, and an instance
 // that breaks them all would never be blamed.
-func limitOf(c *lift.Call, a *lift.Attempt, err error) time.Time {
+func limitOf(a *lift.Attempt, err error) time.Time {
 	switch {
 	case a.Status == http.StatusSwitchingProtocols:
 		return time.Time{}
 	case a.Reached == lift.Answered && !errors.Is(err, lift.AttemptTimeout):
-		return c.Deadline
+		return a.Call.Deadline
 	default:
 		return a.Deadline
 	}

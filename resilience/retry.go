@@ -17,19 +17,21 @@ func Retry(cfg RetryConfig, budget *Budget, now func() lift.Instant, rand func()
 	return func(next lift.Caller) lift.Caller {
 		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
 			budget.Deposit(c.Began)
+			tried := c.Tries()
 			resp, err := next.Call(c)
 			for n := 1; n < cfg.Attempts; n++ {
-				a := c.Current()
-				if a == nil || !again(c, a) || !budget.Withdraw() || !pause(c, cfg.backoff(n, a, rand), now) {
+				var room [1]lift.AttemptRecord
+				since := c.AppendAttempts(room[:0], tried)
+				if !again(c, since) || !budget.Withdraw() || !pause(c, cfg.backoff(n, since, rand), now) {
 					return resp, err
 				}
-				tried := len(c.Attempts)
+				tried += len(since)
 				if held, live := resp, isLive(resp); live { // a live answer must be let go first
 					_ = held.Body.Close()
 					resp = nil
 				}
 				resp2, err2 := next.Call(c)
-				if len(c.Attempts) == tried && (resp != nil || err != nil) {
+				if c.Tries() == tried && (resp != nil || err != nil) {
 					return resp, err // nowhere left to go: the first answer is the better one
 				}
 				resp, err = resp2, err2
@@ -51,24 +53,38 @@ func Idempotent(next lift.Caller) lift.Caller {
 	})
 }
 
-// again reports whether the last attempt's end allows another.
-func again(c *lift.Call, a *lift.Attempt) bool {
-	switch a.Outcome {
-	case lift.Failed, lift.Overloaded, lift.Straddled:
-	default:
-		return false
+// again reports whether the attempts since the last decision allow another: each of
+// them failed, and none forbids it.
+func again(c *lift.Call, since []lift.AttemptRecord) bool {
+	for i := range since {
+		a := &since[i]
+		switch a.Outcome {
+		case lift.Failed, lift.Overloaded, lift.Straddled:
+		default:
+			return false
+		}
+		if a.RetryAfter < 0 || a.Reached != lift.NotReached && !c.IsIdempotent() {
+			return false
+		}
 	}
-	return a.RetryAfter >= 0 && c.Err() == nil && c.Replayable() && (a.Reached == lift.NotReached || c.IsIdempotent())
+	return len(since) > 0 && c.Err() == nil && c.Replayable()
 }
 
-// backoff is how long to wait before attempt n+1: what the endpoint asked for, not
-// at all if the last one reached nobody (but for one who had too much to do), else a random time in [0, Backoff*(2^n - 1)), capped. Source:
-// Envoy's router filter, x-envoy-max-retries.
-func (c RetryConfig) backoff(n int, a *lift.Attempt, rand func() uint64) time.Duration {
+// backoff is how long to wait before try n+1: what an endpoint asked for; not at all
+// if the attempts reached nobody, unless one was turned away for having too much to do;
+// else a random time in [0, Backoff*(2^n - 1)), capped. Source: Envoy's router filter,
+// x-envoy-max-retries.
+func (c RetryConfig) backoff(n int, since []lift.AttemptRecord, rand func() uint64) time.Duration {
+	asked, unreached := time.Duration(0), true
+	for i := range since {
+		a := &since[i]
+		asked = max(asked, a.RetryAfter)
+		unreached = unreached && a.Reached == lift.NotReached && a.Outcome != lift.Overloaded
+	}
 	switch {
-	case a.RetryAfter > 0:
-		return a.RetryAfter
-	case a.Reached == lift.NotReached && a.Outcome != lift.Overloaded:
+	case asked > 0:
+		return asked
+	case unreached:
 		return 0
 	}
 	limit := min(c.Backoff*time.Duration(int64(1)<<min(n, 20)-1), c.BackoffMax)

@@ -58,7 +58,7 @@ func TestRetry(t *testing.T) {
 				s := &script{steps: tt.steps}
 				c := &lift.Call{Method: tt.method, Began: lift.Now()}
 				resp, err := retried(resilience.RetryConfig{}, s).Call(c)
-				if s.seen != tt.tries || len(c.Attempts) != tt.tries {
+				if s.seen != tt.tries || c.Tries() != tt.tries {
 					t.Errorf("%d attempts, want %d", s.seen, tt.tries)
 				}
 				if tt.status == 0 && err == nil || tt.status != 0 && (err != nil || resp.Status != tt.status) {
@@ -207,15 +207,13 @@ func TestBudgetClockSetBack(t *testing.T) {
 func BenchmarkRetryWell(b *testing.B) {
 	ok := &lift.Response{Status: 200}
 	base := lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-		c.Attempt().Outcome = lift.OK
+		c.NewAttempt(lift.AttemptRecord{Outcome: lift.OK})
 		return ok, nil
 	})
 	budget := resilience.NewBudget(resilience.BudgetConfig{}, lift.Now)
 	caller := lift.Stack(base, resilience.Retry(resilience.RetryConfig{}, budget, lift.Now, big))
 	b.ReportAllocs()
-	c := &lift.Call{Began: lift.Now()}
 	for b.Loop() {
-		c.Attempts = c.Attempts[:0]
-		_, _ = caller.Call(c)
+		_, _ = caller.Call(&lift.Call{Began: lift.Now()})
 	}
 }

@@ -123,8 +123,8 @@ func (c *conn) invoke(ctx context.Context, r *remote, args, reply any) error {
 
 // answered looks at the answer's head and returns the reader of its messages.
 func (r *remote) answered(resp *lift.Response) (rpc.Reader, error) {
-	if n := len(r.call.Attempts); n > 0 {
-		r.addr = r.call.Attempts[n-1].Endpoint.Addr
+	if attempts := r.call.Attempts(); len(attempts) > 0 {
+		r.addr = attempts[len(attempts)-1].Endpoint.Addr
 	}
 	if err := rpc.HeadError(resp.Status, resp.Header); err != nil {
 		return rpc.Reader{}, err

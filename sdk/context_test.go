@@ -122,7 +122,7 @@ func TestDeadlineGoesByTheClientsClock(t *testing.T) {
 func TestEngineReportsTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		eng := newEngine(t, func(c *lift.Call) (*lift.Response, error) {
-			c.Attempt().Outcome = lift.CutShort
+			c.NewAttempt(lift.AttemptRecord{Outcome: lift.CutShort})
 			select {
 			case <-time.After(time.Until(c.Deadline) + 5*time.Millisecond):
 				return nil, lift.Errorf(c, lift.DeadlineExceeded, "after 1 attempt")

@@ -68,8 +68,8 @@ func TestOverTheSocket(t *testing.T) {
 	socket := socketOf(t)
 	canceled := make(chan error, 1)
 	serve(t, socket, lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-		a := c.Attempt()
-		a.Endpoint, a.Began, a.Ended = lift.Endpoint{Addr: "10.0.0.1:80"}, lift.Now(), lift.Now()
+		a := c.NewAttempt(lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "10.0.0.1:80"}, Began: lift.Now(), Ended: lift.Now()})
+		defer a.End()
 		switch {
 		case strings.HasPrefix(c.Path, "/echo"):
 			a.Status, a.Outcome, a.Reached = 201, lift.OK, lift.Answered
@@ -87,6 +87,7 @@ func TestOverTheSocket(t *testing.T) {
 			return &lift.Response{Status: 201, Header: []lift.Field{{Name: "x-path", Value: c.Path}}, Body: body}, nil
 		case c.Path == "/open":
 			a.Outcome = lift.Failed
+			a.Publish()
 			return nil, lift.Errorf(c, lift.AllOpen, "next probe in 3s")
 		case c.Path == "/hang":
 			_, err := silent(c)

@@ -69,7 +69,7 @@ func (c *Client) goDirect(ctx context.Context, x *exchange, cause *lift.Error) (
 		_ = body.Close()
 		return nil, x.directError(lift.Misconfigured, lift.NotReached, cause, fmt.Errorf("the direct URL of %s: %w", x.call.Service, err))
 	}
-	x.attempts = append(x.attempts, lift.Attempt{
+	x.attempts = append(x.attempts, lift.AttemptRecord{
 		Endpoint: lift.Endpoint{Addr: req.URL.Host},
 		Began:    c.now(), Deadline: x.call.Deadline, Candidates: 1, Fresh: true,
 		Why: "direct: " + string(cause.Code),

@@ -34,9 +34,10 @@ func newMesh() lift.Caller {
 		if c.Service != "orders" {
 			return nil, lift.Errorf(c, lift.UnknownService, "no service %q is configured; there is: orders", c.Service)
 		}
-		attempt := c.Attempt()
-		attempt.Endpoint = lift.Endpoint{Addr: "10.0.1.7:8080"}
-		attempt.Status, attempt.Outcome, attempt.Reached = 200, lift.OK, lift.Answered
+		attempt := c.NewAttempt(lift.AttemptRecord{
+			Endpoint: lift.Endpoint{Addr: "10.0.1.7:8080"}, Status: 200, Outcome: lift.OK, Reached: lift.Answered,
+		})
+		defer attempt.End()
 		if c.Path == "/v1/orders/404" {
 			attempt.Status, attempt.Outcome = 404, lift.CallerFault
 			return &lift.Response{Status: 404, Body: lift.BytesBody([]byte(`{"error":"gone"}`))}, nil

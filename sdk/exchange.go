@@ -34,7 +34,7 @@ type exchange struct {
 	once     sync.Once
 	stop     func() bool // ends the watch over ctx
 	late     *time.Timer // ends the call if its timeout ran out unnoticed
-	attempts []lift.Attempt
+	attempts []lift.AttemptRecord
 	direct   bool
 }
 
@@ -141,7 +141,7 @@ func (x *exchange) end() {
 		if x.settings.record != nil {
 			attempts := x.attempts
 			if !x.direct {
-				attempts = x.call.Attempts
+				attempts = x.call.Attempts()
 			}
 			x.settings.record.fill(attempts, x.direct)
 		}

@@ -16,13 +16,13 @@ import (
 // The zero Record is ready for use. It is safe for concurrent use.
 type Record struct {
 	mu       sync.Mutex
-	attempts []lift.Attempt
+	attempts []lift.AttemptRecord
 	direct   bool
 }
 
 // Attempts returns what was tried, in order: nil while the call runs, and for a
 // call that nobody could be tried for.
-func (r *Record) Attempts() []lift.Attempt {
+func (r *Record) Attempts() []lift.AttemptRecord {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.attempts)
@@ -48,7 +48,7 @@ func (r *Record) Direct() bool {
 	return r.direct
 }
 
-func (r *Record) fill(attempts []lift.Attempt, direct bool) {
+func (r *Record) fill(attempts []lift.AttemptRecord, direct bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.attempts, r.direct = slices.Clone(attempts), direct

@@ -124,7 +124,7 @@ func TestAnswerThatBreaksOff(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				eng := newEngine(t, func(c *lift.Call) (*lift.Response, error) {
-					c.Attempt().Status = 200
+					c.NewAttempt(lift.AttemptRecord{Status: 200})
 					out := stream(c)
 					go func() {
 						_, _ = io.WriteString(out, "half")
@@ -186,14 +186,15 @@ func TestRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		finish := make(chan struct{})
 		eng := newEngine(t, func(c *lift.Call) (*lift.Response, error) {
-			a := c.Attempt()
-			a.Endpoint, a.Outcome = lift.Endpoint{Addr: "10.0.0.1:80"}, lift.Failed
-			b := c.Attempt()
-			b.Endpoint, b.Status, b.Reached = lift.Endpoint{Addr: "10.0.0.2:80"}, 200, lift.Answered
+			c.NewAttempt(lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "10.0.0.1:80"}, Outcome: lift.Failed})
+			a := c.NewAttempt(lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "10.0.0.2:80"}, Status: 200, Reached: lift.Answered})
 			out := stream(c)
 			go func() { <-finish; _ = out.Close() }()
 			// The engine writes the last of the record when the call ends.
-			c.Hold(func() { c.Attempts[1].Outcome = lift.OK })
+			c.Hold(func() {
+				a.Outcome = lift.OK
+				a.End()
+			})
 			return &lift.Response{Status: 200, Body: out.body}, nil
 		})
 		var rec sdk.Record
@@ -221,7 +222,7 @@ func TestRecord(t *testing.T) {
 
 	var rec sdk.Record
 	eng := newEngine(t, func(c *lift.Call) (*lift.Response, error) {
-		c.Attempt().Outcome = lift.Failed
+		c.NewAttempt(lift.AttemptRecord{Outcome: lift.Failed})
 		return nil, lift.Errorf(c, lift.Unavailable, "refused")
 	})
 	_, err := sdk.Get[string](t.Context(), sdk.New(eng), "orders", "/", sdk.RecordIn(&rec))

@@ -64,7 +64,7 @@ func (k *call) answer(resp *lift.Response, begun *bool) *liftv1.ServerFrame {
 		}
 		return k.failed(k.broke(errNotNil(err)), false)
 	}
-	a.Attempts = wire.Attempts(k.lc.Attempts, k.lc.Began)
+	a.Attempts = k.attempts()
 	if resp.Body.Size() > wire.MoveAfter {
 		a.Ticket = k.ticket()
 		*begun = true
@@ -87,7 +87,7 @@ func errNotNil(err error) error {
 func (k *call) whole(a *liftv1.Answer, content []byte, body *lift.Body) {
 	a.Body, a.BodySize, a.End = content, int64(len(content)), true
 	a.Trailer = wire.Fields(body.Trailer())
-	a.Attempts = wire.Attempts(k.lc.Attempts, k.lc.Began)
+	a.Attempts = k.attempts()
 }
 
 // pump sends a body under credit, and returns the last frame. What goes beyond
@@ -134,11 +134,13 @@ func (k *call) done(body *lift.Body) *liftv1.ServerFrame {
 }
 
 func (k *call) end(body *lift.Body) *liftv1.End {
-	e := &liftv1.End{Id: k.id, Trailer: wire.Fields(body.Trailer())}
-	if k.lc.Err() == nil { // else somebody else may be writing the record
-		e.Attempts = wire.Attempts(k.lc.Attempts, k.lc.Began)
-	}
-	return e
+	return &liftv1.End{Id: k.id, Trailer: wire.Fields(body.Trailer()), Attempts: k.attempts()}
+}
+
+// attempts returns the call's record as it stands now.
+func (k *call) attempts() []*liftv1.Attempt {
+	var room [1]lift.AttemptRecord
+	return wire.Attempts(k.lc.AppendAttempts(room[:0], 0), k.lc.Began)
 }
 
 // expire ends a call whose deadline has passed.

@@ -75,6 +75,6 @@ func (d *door) unary(ctx context.Context, c *lift.Call, req *liftv1.CallRequest)
 		Header:   wire.Fields(resp.Header),
 		Body:     body,
 		Trailer:  wire.Fields(resp.Body.Trailer()),
-		Attempts: wire.Attempts(c.Attempts, c.Began),
+		Attempts: wire.Attempts(c.Attempts(), c.Began),
 	}, nil
 }

@@ -43,7 +43,7 @@ func TestUnaryErrors(t *testing.T) {
 			<-c.Done()
 			return nil, lift.Errorf(c, lift.DeadlineExceeded, "%w", c.Err())
 		default:
-			c.Attempt().Endpoint.Addr = "10.0.0.1:80"
+			c.NewAttempt(lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "10.0.0.1:80"}})
 			return nil, lift.Errorf(c, code, "as asked")
 		}
 	}), sidecar.Config{Limits: sidecar.Limits{MaxBody: 1000, MaxHeader: 1000}})

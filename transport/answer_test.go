@@ -48,12 +48,12 @@ func TestBadAnswers(t *testing.T) {
 				b := newBench(t, test.peer, transport.Config{})
 				c := b.call("POST", nil)
 				began := time.Now()
-				_, err := b.Call(c)
+				_, err := b.RoundTrip(c)
 				wantError(t, err, test.code)
 				if !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), "orders.test:80") {
 					t.Errorf("the error says %q, want %q and the endpoint in it", err, test.says)
 				}
-				a := c.Attempts[0]
+				a := c
 				want := lift.MayHaveActed
 				if test.status != 0 {
 					want = lift.Answered
@@ -134,7 +134,7 @@ func TestGoodAnswers(t *testing.T) {
 				}
 				b := newBench(t, p, transport.Config{})
 				c := b.call(test.method, nil)
-				resp, err := b.Call(c)
+				resp, err := b.RoundTrip(c)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -224,12 +224,11 @@ func TestConnectErrors(t *testing.T) {
 					Dial:   func(ctx context.Context, _, _ string) (net.Conn, error) { return nil, test.dial(ctx) },
 				})
 				defer p.Close()
-				c := &lift.Call{}
-				a := c.Attempt()
+				a := tryOf(&lift.Call{})
 				began := time.Now()
-				_, err := p.Call(c)
+				_, err := p.RoundTrip(a)
 				wantError(t, err, test.code)
-				if !strings.Contains(err.Error(), test.says) || a.Reached != lift.NotReached || a.Err == nil {
+				if !strings.Contains(err.Error(), test.says) || a.Reached != lift.NotReached || a.AttemptRecord.Err == nil {
 					t.Errorf("got %q, reached %v", err, a.Reached)
 				}
 				if cost := time.Since(began); cost != test.cost {
@@ -249,15 +248,16 @@ func TestCutBeforeConnected(t *testing.T) {
 	gone := errors.New("the client went")
 	tests := []struct {
 		name string
-		call func(c *lift.Call, a *lift.Attempt)
+		call func(a *lift.Attempt)
 		code lift.Code
 		cost time.Duration
 	}{
-		{"own timeout", func(_ *lift.Call, a *lift.Attempt) { a.Timeout = 50 * time.Millisecond }, lift.AttemptTimeout, 50 * time.Millisecond},
-		{"call's deadline", func(_ *lift.Call, a *lift.Attempt) { a.Timeout = time.Minute }, lift.DeadlineExceeded, 70 * time.Millisecond},
-		{"deadline passed", func(_ *lift.Call, a *lift.Attempt) { a.Deadline = time.Now().Add(-time.Second) }, lift.DeadlineExceeded, 0},
-		{"canceled", func(c *lift.Call, _ *lift.Attempt) { time.AfterFunc(20*time.Millisecond, func() { c.Cancel(gone) }) }, lift.CallCanceled, 20 * time.Millisecond},
-		{"canceled before", func(c *lift.Call, _ *lift.Attempt) { c.Cancel(gone) }, lift.CallCanceled, 0},
+		{"own timeout", func(a *lift.Attempt) { a.Timeout = 50 * time.Millisecond }, lift.AttemptTimeout, 50 * time.Millisecond},
+		{"call's deadline", func(a *lift.Attempt) { a.Timeout = time.Minute }, lift.DeadlineExceeded, 70 * time.Millisecond},
+		{"deadline passed", func(a *lift.Attempt) { a.Deadline = time.Now().Add(-time.Second) }, lift.DeadlineExceeded, 0},
+		{"canceled", func(a *lift.Attempt) { time.AfterFunc(20*time.Millisecond, func() { a.Call.Cancel(gone) }) }, lift.CallCanceled, 20 * time.Millisecond},
+		{"canceled before", func(a *lift.Attempt) { a.Call.Cancel(gone) }, lift.CallCanceled, 0},
+		{"only the attempt", func(a *lift.Attempt) { time.AfterFunc(20*time.Millisecond, func() { a.Cancel(gone) }) }, lift.CallCanceled, 20 * time.Millisecond},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -265,15 +265,13 @@ func TestCutBeforeConnected(t *testing.T) {
 				p := transport.NewPool("x:1", transport.Options{Dial: hanging})
 				defer p.Close()
 				c := &lift.Call{Deadline: time.Now().Round(0).Add(70 * time.Millisecond)}
-				a := c.Attempt()
-				a.Began = lift.Instant{Wall: time.Now().Round(0)}
-				a.Deadline = c.Deadline
-				test.call(c, a)
+				a := c.NewAttempt(lift.AttemptRecord{Began: lift.Instant{Wall: time.Now().Round(0)}, Deadline: c.Deadline})
+				test.call(a)
 				if end := a.Began.Wall.Add(a.Timeout); a.Timeout > 0 && end.Before(a.Deadline) {
 					a.Deadline = end
 				}
 				began := time.Now()
-				_, err := p.Call(c)
+				_, err := p.RoundTrip(a)
 				wantError(t, err, test.code)
 				if test.code == lift.CallCanceled && !errors.Is(err, gone) {
 					t.Errorf("the cause is lost: %v", err)

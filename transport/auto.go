@@ -31,23 +31,19 @@ type question struct {
 
 func newAuto(addr string, o Options) *auto { return &auto{way: newWay(addr, o), o: o} }
 
-// Call implements [lift.Caller].
-func (u *auto) Call(c *lift.Call) (*lift.Response, error) {
-	a := c.Current()
-	if a == nil {
-		a = c.Attempt()
-	}
-	if c.Upgrade != "" {
-		return u.upgrades().Call(c)
+// RoundTrip implements [lift.RoundTripper].
+func (u *auto) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
+	if a.Upgrade != "" {
+		return u.upgrades().RoundTrip(a)
 	}
 	up := u.known()
 	if up == nil {
 		var f *failure
-		if up, f = u.learn(c, a); f != nil {
-			return nil, u.failed(c, a, f)
+		if up, f = u.learn(a); f != nil {
+			return nil, u.failed(a, f)
 		}
 	}
-	resp, err := up.Call(c)
+	resp, err := up.RoundTrip(a)
 	if err != nil && a.Fresh && a.Reached == lift.NotReached {
 		u.forget(up)
 	}
@@ -76,9 +72,9 @@ func (u *auto) upgrades() *Pool {
 }
 
 // learn waits for the endpoint's choice, within the attempt's bounds.
-func (u *auto) learn(c *lift.Call, a *lift.Attempt) (Upstream, *failure) {
+func (u *auto) learn(a *lift.Attempt) (Upstream, *failure) {
 	b := bounds{way: &u.way, began: u.now(), cuts: uncuttable{}}
-	if f := b.start(c, a); f != nil {
+	if f := b.start(a); f != nil {
 		return nil, f
 	}
 	defer b.lift()

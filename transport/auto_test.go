@@ -34,10 +34,10 @@ func newSecure(t *testing.T, a *certtest.Authority, protocol transport.Protocol)
 	return w, up, clock
 }
 
-func mustSay(t *testing.T, w lift.Caller, clock *clock) *lift.Call {
+func mustSay(t *testing.T, w lift.RoundTripper, clock *clock) *lift.Attempt {
 	t.Helper()
 	c := aCall(clock, "POST", nil)
-	resp, err := w.Call(c)
+	resp, err := w.RoundTrip(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,10 +87,10 @@ func TestAutoChangesItsMind(t *testing.T) {
 		w, up, clock := newSecure(t, a, transport.Auto)
 		up.set(func(u *h2upstream) { u.refusing = true })
 		c := aCall(clock, "POST", nil)
-		_, err := w.Call(c)
+		_, err := w.RoundTrip(c)
 		wantError(t, err, lift.Unavailable)
-		if !c.Attempts[0].Fresh || c.Attempts[0].Reached != lift.NotReached {
-			t.Errorf("%+v", c.Attempts[0])
+		if !c.Fresh || c.Reached != lift.NotReached {
+			t.Errorf("%+v", c)
 		}
 		up.set(func(u *h2upstream) { u.refusing = false })
 		up.secure(a, "h2")
@@ -100,7 +100,7 @@ func TestAutoChangesItsMind(t *testing.T) {
 		}
 		up.secure(a, "http/1.1")
 		synctest.Wait()
-		_, err = w.Call(aCall(clock, "POST", nil))
+		_, err = w.RoundTrip(aCall(clock, "POST", nil))
 		wantError(t, err, lift.Unavailable)
 		mustSay(t, w, clock)
 		if up.seen() != 1 {
@@ -116,13 +116,13 @@ func TestAutoWithinTheAttempt(t *testing.T) {
 		w, up, clock := newSecure(t, a, transport.Auto)
 		up.set(func(u *h2upstream) { u.mute = true }) // and no TLS either
 		c := aCall(clock, "POST", nil)
-		c.Attempts[0].Timeout = 100 * time.Millisecond
-		c.Attempts[0].Deadline = c.Attempts[0].Began.Wall.Add(100 * time.Millisecond)
+		c.Timeout = 100 * time.Millisecond
+		c.Deadline = c.Began.Wall.Add(100 * time.Millisecond)
 		began := time.Now()
-		_, err := w.Call(c)
+		_, err := w.RoundTrip(c)
 		wantError(t, err, lift.AttemptTimeout)
-		if took := time.Since(began); took != 100*time.Millisecond || c.Attempts[0].Reached != lift.NotReached {
-			t.Errorf("after %s: %+v", took, c.Attempts[0])
+		if took := time.Since(began); took != 100*time.Millisecond || c.Reached != lift.NotReached {
+			t.Errorf("after %s: %+v", took, c)
 		}
 		time.Sleep(3 * time.Second) // the handshake gives up by itself
 	})

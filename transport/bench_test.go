@@ -40,9 +40,7 @@ func BenchmarkCall(b *testing.B) {
 
 func callOnce(b *testing.B, pool *transport.Pool) {
 	c := &lift.Call{Service: "orders", Method: "GET", Path: "/hello", Deadline: time.Now().Add(time.Second)}
-	a := c.Attempt()
-	a.Timeout, a.Deadline = time.Second, c.Deadline
-	resp, err := pool.Call(c)
+	resp, err := pool.RoundTrip(c.NewAttempt(lift.AttemptRecord{Timeout: time.Second, Deadline: c.Deadline}))
 	if err != nil {
 		b.Error(err)
 		return

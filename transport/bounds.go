@@ -9,7 +9,7 @@ import (
 )
 
 // bounds are what ends an attempt from outside: its timeout, the call's deadline,
-// the caller's giving up. One timer and one hook of the call do it. It is also the
+// its cancel. One timer and one hook of the attempt do it. It is also the
 // context of what has to end with the attempt; only who asks for Done pays for one.
 type bounds struct {
 	*way
@@ -29,16 +29,16 @@ type bounds struct {
 }
 
 // start sets the limits in force. It fails if one is reached already.
-func (b *bounds) start(c *lift.Call, a *lift.Attempt) *failure {
+func (b *bounds) start(a *lift.Attempt) *failure {
 	until, limit := a.Deadline, timedOut
 	if a.Cut() {
 		limit = deadline
 	}
 	if until.IsZero() {
-		until, limit = c.Deadline, deadline
+		until, limit = a.Call.Deadline, deadline
 	}
-	b.until = c.Deadline
-	if err := c.Err(); err != nil {
+	b.until = a.Call.Deadline
+	if err := a.Err(); err != nil {
 		return cutBy(canceled, err)
 	}
 	if !until.IsZero() {
@@ -49,7 +49,7 @@ func (b *bounds) start(c *lift.Call, a *lift.Attempt) *failure {
 		b.limit = limit
 		b.timer = time.AfterFunc(left, b.expire)
 	}
-	b.uncancel = c.OnCancel(func() { b.cut(canceled, c.Err()) })
+	b.uncancel = a.OnCancel(func() { b.cut(canceled, a.Err()) })
 	return nil
 }
 

@@ -4,9 +4,8 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Call sends one attempt to the endpoint; c.Current() is its record (one is
-// started if there is none). It returns at the answer's head, or, if the answer
-// declares a length of at most [Config.Whole], when all of it is here.
+// RoundTrip sends one attempt to the endpoint. It returns at the answer's head, or,
+// if the answer declares a length of at most [Config.Whole], when all of it is here.
 //
 // The attempt's Deadline cuts it up to there; a stream that follows is cut by
 // the call's deadline and its cancel only. Reading a stream cut short gives an
@@ -19,21 +18,17 @@ import (
 //
 // The errors are Unavailable, Misconfigured (by Sign alone), AttemptTimeout, DeadlineExceeded, CallCanceled,
 // BadResponse, TooLarge and InvalidCall. Status, Fresh, Reached and Err of the
-// attempt are written before Call returns.
-func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
-	a := c.Current()
-	if a == nil {
-		a = c.Attempt()
-	}
+// attempt are written before RoundTrip returns.
+func (p *Pool) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
 	x := &exchange{pool: p}
 	x.bounds = bounds{way: &p.way, began: p.now(), cuts: x}
-	if err := x.prepare(c, p.addr, p.cfg.PathPrefix, p.sign != nil); err != nil {
-		return nil, x.fail(c, a, &failure{code: lift.InvalidCall, err: err})
+	if err := x.prepare(a, p.addr, p.cfg.PathPrefix, p.sign != nil); err != nil {
+		return nil, x.fail(a, &failure{code: lift.InvalidCall, err: err})
 	}
-	x.repeatable = c.IsIdempotent() && !x.live
+	x.repeatable = a.IsIdempotent() && !x.live
 	f := p.refused()
 	if f == nil {
-		f = x.start(c, a)
+		f = x.start(a)
 	}
 	if f == nil && p.sign != nil {
 		f = x.signed(&x.request)
@@ -42,7 +37,7 @@ func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
 		var got answer
 		if got, f = x.run(); f == nil {
 			var resp *lift.Response
-			if resp, f = x.deliver(c, a, got); f == nil {
+			if resp, f = x.deliver(a, got); f == nil {
 				return resp, nil
 			}
 		} else {
@@ -50,7 +45,7 @@ func (p *Pool) Call(c *lift.Call) (*lift.Response, error) {
 		}
 	}
 	x.end(nil)
-	return nil, x.fail(c, a, f)
+	return nil, x.fail(a, f)
 }
 
 // run gets the request to the endpoint: over a pooled connection if one can be

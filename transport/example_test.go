@@ -28,13 +28,14 @@ func ExamplePool() {
 
 	call := &lift.Call{Service: "orders", Path: "/?id=7", Deadline: time.Now().Add(time.Second)}
 	defer call.End()
-	response, err := pool.Call(call)
+	attempt := call.NewAttempt(lift.AttemptRecord{})
+	response, err := pool.RoundTrip(attempt)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	content, err := response.Body.ReadAll(1 << 20)
-	fmt.Println(response.Status, string(content), err, "fresh:", call.Attempts[0].Fresh)
+	fmt.Println(response.Status, string(content), err, "fresh:", attempt.Fresh)
 	// Output: 200 order 7 <nil> fresh: false
 }
 
@@ -43,7 +44,7 @@ func ExampleNewPool_dial() {
 		Dial: func(context.Context, string, string) (net.Conn, error) { return nil, fmt.Errorf("the cable is cut") },
 	})
 	defer pool.Close()
-	_, err := pool.Call(&lift.Call{Service: "orders"})
+	_, err := pool.RoundTrip(tryOf(&lift.Call{Service: "orders"}))
 	fmt.Println(lift.CodeOf(err))
 	// Output: unavailable
 }
@@ -62,7 +63,7 @@ func ExampleMux() {
 	defer way.Close()
 	call := &lift.Call{Service: "orders", Deadline: time.Now().Add(time.Second)}
 	defer call.End()
-	response, err := way.Call(call)
+	response, err := way.RoundTrip(call.NewAttempt(lift.AttemptRecord{}))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -128,18 +128,18 @@ func cutBy(why cause, cancelErr error) *failure {
 
 // fail ends an exchange without an answer: the record of the attempt and the
 // error that leaves the pool.
-func (x *exchange) fail(c *lift.Call, a *lift.Attempt, f *failure) *lift.Error {
+func (x *exchange) fail(a *lift.Attempt, f *failure) *lift.Error {
 	if a.Reached == lift.NotReached && x.maySee() {
 		a.Reached = lift.MayHaveActed
 	}
-	return x.failed(c, a, f)
+	return x.failed(a, f)
 }
 
 // failed is the error that an attempt ends with.
-func (w *way) failed(c *lift.Call, a *lift.Attempt, f *failure) *lift.Error {
-	e := lift.Errorf(c, f.code, "%s: %w", w.addr, f.err)
+func (w *way) failed(a *lift.Attempt, f *failure) *lift.Error {
+	e := a.Errorf(f.code, "%s: %w", w.addr, f.err)
 	e.Endpoint = w.addr
-	a.Err = e
+	a.AttemptRecord.Err = e
 	return e
 }
 

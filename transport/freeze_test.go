@@ -85,8 +85,8 @@ func TestIdleConnection(t *testing.T) {
 							synctest.Wait()
 							before, began := b.up.seen(), time.Now()
 							c := b.call(method, lift.BytesBody([]byte("body")))
-							a := c.Current()
-							resp, err := b.Call(c)
+							a := c
+							resp, err := b.RoundTrip(c)
 							if cost := time.Since(began); cost != want.cost {
 								t.Errorf("cost %s, want %s", cost, want.cost)
 							}
@@ -94,15 +94,15 @@ func TestIdleConnection(t *testing.T) {
 								wantError(t, err, want.code)
 								// With room on the way, a request may leave before the end is seen.
 								mayLeave := server != nil && test.what == "fin"
-								if a.Err == nil || a.Reached != want.reached && !mayLeave {
-									t.Errorf("attempt says %v, %v; want %v", a.Reached, a.Err, want.reached)
+								if a.AttemptRecord.Err == nil || a.Reached != want.reached && !mayLeave {
+									t.Errorf("attempt says %v, %v; want %v", a.Reached, a.AttemptRecord.Err, want.reached)
 								}
 							} else {
 								if err != nil {
 									t.Fatal(err)
 								}
 								wantHello(t, resp)
-								if a.Reached != lift.Answered || a.Status != 200 || a.Fresh != want.fresh || a.Err != nil {
+								if a.Reached != lift.Answered || a.Status != 200 || a.Fresh != want.fresh || a.AttemptRecord.Err != nil {
 									t.Errorf("attempt says %+v", a)
 								}
 							}
@@ -129,7 +129,7 @@ func TestDoubtfulThatAnswers(t *testing.T) {
 		b := newBench(t, healthy, transport.Config{})
 		b.mustCall(t, "GET")
 		b.clock.jump(10*time.Second, 0)
-		if c := b.mustCall(t, "GET"); c.Attempts[0].Fresh {
+		if c := b.mustCall(t, "GET"); c.Fresh {
 			t.Error("the fresh connection answered, though the doubtful one was well")
 		}
 		synctest.Wait()
@@ -137,7 +137,7 @@ func TestDoubtfulThatAnswers(t *testing.T) {
 			t.Errorf("want both connections idle, got %+v", s)
 		}
 		for range 5 {
-			if c := b.mustCall(t, "POST"); c.Attempts[0].Fresh {
+			if c := b.mustCall(t, "POST"); c.Fresh {
 				t.Error("a trusted connection was there and was not used")
 			}
 		}
@@ -202,8 +202,8 @@ func TestSlowDoubtfulLosesOrWins(t *testing.T) {
 					next = slow(10 * time.Millisecond)
 				}
 				b.up.set(false, next)
-				if c := b.mustCall(t, "GET"); c.Attempts[0].Fresh == wins {
-					t.Errorf("fresh is %v", c.Attempts[0].Fresh)
+				if c := b.mustCall(t, "GET"); c.Fresh == wins {
+					t.Errorf("fresh is %v", c.Fresh)
 				}
 				synctest.Wait()
 				if s := b.Stats(); s.Open != 1 || s.Idle != 1 {
@@ -266,7 +266,7 @@ func TestAnswerReadAfterFreeze(t *testing.T) {
 		}, transport.Config{})
 		b.mustCall(t, "GET")
 		b.up.set(false, healthy)
-		if c := b.mustCall(t, "POST"); !c.Attempts[0].Fresh {
+		if c := b.mustCall(t, "POST"); !c.Fresh {
 			t.Error("a connection that was last heard of before the freeze carried a POST")
 		}
 	})
@@ -281,10 +281,10 @@ func TestCutDuringRace(t *testing.T) {
 		b.clock.jump(10*time.Second, 0)
 		c := b.call("GET", nil)
 		began := time.Now()
-		_, err := b.Call(c)
+		_, err := b.RoundTrip(c)
 		wantError(t, err, lift.AttemptTimeout)
-		if time.Since(began) != time.Second || c.Attempts[0].Reached != lift.MayHaveActed {
-			t.Errorf("after %s: %+v", time.Since(began), c.Attempts[0])
+		if time.Since(began) != time.Second || c.Reached != lift.MayHaveActed {
+			t.Errorf("after %s: %+v", time.Since(began), c)
 		}
 		synctest.Wait()
 		if s := b.Stats(); s.Open != 0 {

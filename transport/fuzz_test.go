@@ -34,7 +34,7 @@ func FuzzAnswer(f *testing.F) {
 			for range 2 { // the second on what the first left behind
 				began := time.Now()
 				c := b.call([]string{"GET", "POST", "HEAD"}[method%3], lift.BytesBody([]byte("x")))
-				resp, err := b.Call(c)
+				resp, err := b.RoundTrip(c)
 				if err == nil {
 					var r io.Reader
 					if r, err = resp.Body.Reader(); err == nil {
@@ -75,7 +75,7 @@ func FuzzRequest(f *testing.F) {
 			b := newBench(t, healthy, transport.Config{})
 			c := b.call(method, lift.BytesBody(body))
 			c.Path, c.Header = path, []lift.Field{{Name: name, Value: value}}
-			resp, err := b.Call(c)
+			resp, err := b.RoundTrip(c)
 			switch {
 			case err == nil:
 				_, _ = resp.Body.ReadAll(0)

@@ -91,7 +91,7 @@ func newGRPCBench(t *testing.T, opts ...grpc.ServerOption) *grpcBench {
 	return b
 }
 
-func (b *grpcBench) call(t *testing.T, method, service string) *lift.Call {
+func (b *grpcBench) call(t *testing.T, method, service string) *lift.Attempt {
 	t.Helper()
 	m, err := proto.Marshal(&grpc_health_v1.HealthCheckRequest{Service: service})
 	if err != nil {
@@ -109,7 +109,7 @@ func (b *grpcBench) call(t *testing.T, method, service string) *lift.Call {
 func TestGRPCServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newGRPCBench(t)
-		resp, err := b.Call(b.call(t, "Check", ""))
+		resp, err := b.RoundTrip(b.call(t, "Check", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,11 +117,11 @@ func TestGRPCServer(t *testing.T) {
 		if !whole || string(got) != "\x00\x00\x00\x00\x02\x08\x01" || lift.Get(resp.Body.Trailer(), "grpc-status") != "0" || lift.Get(resp.Body.Trailer(), "key-bin") != "AP8" {
 			t.Errorf("got %q, %v, %v", got, whole, resp.Body.Trailer())
 		}
-		if resp, err = b.Call(b.call(t, "Check", "nobody")); err != nil || lift.Get(resp.Header, "grpc-status") != "5" {
+		if resp, err = b.RoundTrip(b.call(t, "Check", "nobody")); err != nil || lift.Get(resp.Header, "grpc-status") != "5" {
 			t.Errorf("%+v, %v", resp, err)
 		}
 		hang := b.call(t, "Check", "hang")
-		_, err = b.Call(hang)
+		_, err = b.RoundTrip(hang)
 		wantError(t, err, lift.AttemptTimeout)
 		synctest.Wait()
 		b.server.mu.Lock()
@@ -141,7 +141,7 @@ func TestGRPCServerStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newGRPCBench(t)
 		began := time.Now()
-		resp, err := b.Call(b.call(t, "Watch", ""))
+		resp, err := b.RoundTrip(b.call(t, "Watch", ""))
 		if err != nil || time.Since(began) != 5*time.Millisecond {
 			t.Fatalf("after %s: %v", time.Since(began), err)
 		}
@@ -165,11 +165,11 @@ func TestGRPCServerBearsOurPings(t *testing.T) {
 		old := 0
 		for range 30 {
 			c := b.call(t, "Check", "")
-			resp, err := b.Call(c)
+			resp, err := b.RoundTrip(c)
 			if err != nil || lift.Get(resp.Body.Trailer(), "grpc-status") != "0" {
 				t.Fatal(err)
 			}
-			if !c.Attempts[0].Fresh {
+			if !c.Fresh {
 				old++
 			}
 			synctest.Wait()
@@ -186,16 +186,16 @@ func TestGRPCServerBearsOurPings(t *testing.T) {
 func TestGRPCServerDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newGRPCBench(t)
-		stream, err := b.Call(b.call(t, "Watch", ""))
+		stream, err := b.RoundTrip(b.call(t, "Watch", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
 		go b.grpc.GracefulStop()
 		synctest.Wait()
 		c := b.call(t, "Check", "")
-		_, err = b.Call(c)
-		if lift.CodeOf(err) != lift.Unavailable || c.Attempts[0].Reached != lift.NotReached {
-			t.Errorf("%v, %+v", err, c.Attempts[0])
+		_, err = b.RoundTrip(c)
+		if lift.CodeOf(err) != lift.Unavailable || c.Reached != lift.NotReached {
+			t.Errorf("%v, %+v", err, c)
 		}
 		if got, err := stream.Body.ReadAll(0); err != nil || len(got) != 21 {
 			t.Errorf("%d bytes, %v", len(got), err)

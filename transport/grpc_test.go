@@ -17,7 +17,7 @@ import (
 const oneMessage = "\x00\x00\x00\x00\x02hi" // a gRPC frame
 
 // grpc makes a call of gRPC's.
-func (b *h2bench) grpc(body *lift.Body, more ...lift.Field) *lift.Call {
+func (b *h2bench) grpc(body *lift.Body, more ...lift.Field) *lift.Attempt {
 	c := b.call("POST", body)
 	c.Path = "/orders.Orders/Get"
 	c.Header = append([]lift.Field{{Name: "content-type", Value: "application/grpc"}}, more...)
@@ -37,8 +37,8 @@ func TestGRPCPasses(t *testing.T) {
 		c := b.grpc(lift.BytesBody([]byte("\x01"+oneMessage[1:])),
 			lift.Field{Name: "te", Value: "trailers"}, lift.Field{Name: "grpc-timeout", Value: "77S"}, lift.Field{Name: "grpc-encoding", Value: "snappy"},
 			lift.Field{Name: "grpc-accept-encoding", Value: "snappy,gzip"}, lift.Field{Name: "user-agent", Value: "grpc-node/1"}, lift.Field{Name: "key-bin", Value: "AP8"})
-		c.Deadline = b.clock.now().Wall.Add(2500 * time.Millisecond)
-		resp, err := b.Call(c)
+		c.Call.Deadline = b.clock.now().Wall.Add(2500 * time.Millisecond)
+		resp, err := b.RoundTrip(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,11 +69,11 @@ func TestGRPCTimeout(t *testing.T) {
 			time.Second: "1000000u", 99 * time.Second: "99000000u", 100 * time.Second: "100000m", 30 * time.Hour: "108000S", 0: "9S",
 		} {
 			c := b.grpc(nil, lift.Field{Name: "Grpc-Timeout", Value: "9S"})
-			c.Deadline = time.Time{}
+			c.Call.Deadline = time.Time{}
 			if left > 0 {
-				c.Deadline = b.clock.now().Wall.Add(left)
+				c.Call.Deadline = b.clock.now().Wall.Add(left)
 			}
-			if _, err := b.Call(c); err != nil {
+			if _, err := b.RoundTrip(c); err != nil {
 				t.Fatal(err)
 			}
 			c.End()
@@ -147,7 +147,7 @@ func TestGRPCAnswerIsHeld(t *testing.T) {
 						body = lift.StreamBody(io.NopCloser(strings.NewReader(oneMessage)), -1, lift.ReplayLimit)
 					}
 					c := b.grpc(body)
-					resp, err := b.Call(c)
+					resp, err := b.RoundTrip(c)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -193,7 +193,7 @@ func TestGRPCBidiIsNotHeld(t *testing.T) {
 			b.up.all()[0].head(1, false, ":status", "200", "content-type", "application/grpc")
 		}()
 		began := time.Now()
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		if err != nil || time.Since(began) != 0 {
 			t.Fatalf("after %s: %v", time.Since(began), err)
 		}
@@ -223,7 +223,7 @@ func TestGRPCHalfAnswers(t *testing.T) {
 					_ = c.Close()
 				})
 				c := b.grpc(lift.BytesBody([]byte(oneMessage)))
-				resp, err := b.Call(c)
+				resp, err := b.RoundTrip(c)
 				if tt.held {
 					wantError(t, err, lift.BadResponse)
 					return
@@ -245,10 +245,10 @@ func TestGRPCHalfAnswers(t *testing.T) {
 // A call that is canceled, or whose caller leaves, while its answer is read ahead
 // leaves nothing behind.
 func TestGRPCCanceledWhileHeld(t *testing.T) {
-	for name, leave := range map[string]func(c *lift.Call, resp func() *lift.Response){
-		"canceled while held": func(c *lift.Call, _ func() *lift.Response) { time.Sleep(50 * time.Millisecond); c.Cancel(nil) },
-		"canceled after":      func(c *lift.Call, resp func() *lift.Response) { resp(); c.Cancel(nil) },
-		"closed after":        func(_ *lift.Call, resp func() *lift.Response) { _ = resp().Body.Close() },
+	for name, leave := range map[string]func(c *lift.Attempt, resp func() *lift.Response){
+		"canceled while held": func(c *lift.Attempt, _ func() *lift.Response) { time.Sleep(50 * time.Millisecond); c.Cancel(nil) },
+		"canceled after":      func(c *lift.Attempt, resp func() *lift.Response) { resp(); c.Cancel(nil) },
+		"closed after":        func(_ *lift.Attempt, resp func() *lift.Response) { _ = resp().Body.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -259,7 +259,7 @@ func TestGRPCCanceledWhileHeld(t *testing.T) {
 				c := b.grpc(lift.BytesBody([]byte(oneMessage)))
 				got := make(chan *lift.Response, 1)
 				go func() {
-					resp, _ := b.Call(c)
+					resp, _ := b.RoundTrip(c)
 					got <- resp
 				}()
 				var resp *lift.Response
@@ -308,9 +308,9 @@ func TestGRPCServerResetsAtTheDeadline(t *testing.T) {
 					c.reset(stream, tt.code)
 				})
 				c := b.grpc(lift.BytesBody([]byte(oneMessage)))
-				c.Deadline = b.clock.now().Wall.Add(2 * time.Second)
-				c.Current().Timeout, c.Current().Deadline = 0, c.Deadline
-				resp, err := b.Call(c)
+				c.Call.Deadline = b.clock.now().Wall.Add(2 * time.Second)
+				c.Timeout, c.Deadline = 0, c.Call.Deadline
+				resp, err := b.RoundTrip(c)
 				if err == nil {
 					_, err = resp.Body.ReadAll(0)
 				}

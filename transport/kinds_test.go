@@ -67,10 +67,10 @@ func TestKindsAndTroubles(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					up, clock := &upstream{next: x.peer, tls: kind.server, roomy: true, refusing: x.refuse}, newClock()
 					w := transport.New("orders.test:443", transport.Options{Config: transport.Config{Protocol: kind.protocol, TLS: kind.tls()}, Now: clock.now, Dial: up.dial})
-					call := func() (*lift.Call, error) {
+					call := func() (*lift.Attempt, error) {
 						c := aCall(clock, http.MethodPost, lift.BytesBody([]byte("body")))
 						defer c.End()
-						resp, err := w.Call(c)
+						resp, err := w.RoundTrip(c)
 						if err == nil {
 							var got []byte
 							if got, err = resp.Body.ReadAll(0); err == nil && string(got) != "hello" {
@@ -92,8 +92,8 @@ func TestKindsAndTroubles(t *testing.T) {
 					if took := time.Since(began); took != x.after {
 						t.Errorf("took %s", took)
 					}
-					if got := c.Attempts[0]; got.Reached != x.reached || (got.Err == nil) != (err == nil || x.body) {
-						t.Errorf("the attempt says %v, %v", got.Reached, got.Err)
+					if got := c; got.Reached != x.reached || (got.AttemptRecord.Err == nil) != (err == nil || x.body) {
+						t.Errorf("the attempt says %v, %v", got.Reached, got.AttemptRecord.Err)
 					}
 					synctest.Wait()
 					if s := w.Stats(); s.InUse != 0 {
@@ -123,7 +123,7 @@ func TestUploadOverTLSMeetsTheEnd(t *testing.T) {
 		r, w := io.Pipe()
 		defer w.Close()
 		began := time.Now()
-		_, err := b.Call(b.call("POST", live(r, -1)))
+		_, err := b.RoundTrip(b.call("POST", live(r, -1)))
 		wantError(t, err, lift.Unavailable)
 		if cost := time.Since(began); cost != 100*time.Millisecond {
 			t.Errorf("cost %s", cost)

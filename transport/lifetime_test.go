@@ -28,8 +28,8 @@ func TestMaxAge(t *testing.T) {
 					t.Errorf("%d connections before the age", n)
 				}
 				pass(b.clock, 4*time.Second)
-				if c := b.mustCall(t, "POST"); !c.Attempts[0].Fresh || b.up.dials() != 2 {
-					t.Errorf("after the age: fresh %v, %d connections", c.Attempts[0].Fresh, b.up.dials())
+				if c := b.mustCall(t, "POST"); !c.Fresh || b.up.dials() != 2 {
+					t.Errorf("after the age: fresh %v, %d connections", c.Fresh, b.up.dials())
 				}
 				synctest.Wait()
 				if s := b.Stats(); s != (transport.Stats{Open: 1, Idle: 1}) {
@@ -49,18 +49,18 @@ func TestMaxAgeWhileBusy(t *testing.T) {
 		_, r := b.open(t, c)
 		b.up.set(false, healthy)
 		w := b.call("POST", nil)
-		w.Current().Timeout, w.Current().Deadline = 0, w.Deadline
+		w.Timeout, w.Deadline = 0, w.Call.Deadline
 		waited := make(chan error)
 		go func() {
-			_, err := b.Call(w)
+			_, err := b.RoundTrip(w)
 			waited <- err
 		}()
 		if _, err := io.ReadAll(r); err != nil {
 			t.Error(err)
 		}
 		c.End()
-		if err := <-waited; err != nil || !w.Attempts[0].Fresh || b.up.dials() != 2 {
-			t.Errorf("%v; fresh %v, %d connections", err, w.Attempts[0].Fresh, b.up.dials())
+		if err := <-waited; err != nil || !w.Fresh || b.up.dials() != 2 {
+			t.Errorf("%v; fresh %v, %d connections", err, w.Fresh, b.up.dials())
 		}
 	})
 }
@@ -106,8 +106,8 @@ func TestMuxMaxAge(t *testing.T) {
 			t.Errorf("%d connections before the age", n)
 		}
 		b.clock.jump(4*time.Second, 0)
-		if c := b.mustCall(t, "POST"); !c.Attempts[0].Fresh || len(b.up.all()) != 2 {
-			t.Errorf("after the age: fresh %v, %d connections", c.Attempts[0].Fresh, len(b.up.all()))
+		if c := b.mustCall(t, "POST"); !c.Fresh || len(b.up.all()) != 2 {
+			t.Errorf("after the age: fresh %v, %d connections", c.Fresh, len(b.up.all()))
 		}
 		synctest.Wait()
 		if s := b.Stats(); s != (transport.Stats{Open: 1, Idle: 1}) {

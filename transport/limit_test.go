@@ -70,23 +70,22 @@ func TestWaitingIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, slow(3*time.Second), transport.Config{MaxConnections: 1})
 		first := b.call("GET", nil)
-		first.Current().Timeout = 0
-		first.Current().Deadline = first.Deadline
+		first.Timeout, first.Deadline = 0, first.Call.Deadline
 		done := make(chan error)
 		go func() {
-			_, err := b.Call(first)
+			_, err := b.RoundTrip(first)
 			done <- err
 		}()
 		synctest.Wait()
 		late := b.call("GET", nil)
-		_, err := b.Call(late)
+		_, err := b.RoundTrip(late)
 		wantError(t, err, lift.AttemptTimeout)
-		if late.Attempts[0].Reached != lift.NotReached {
-			t.Errorf("reached %s", late.Attempts[0].Reached)
+		if late.Reached != lift.NotReached {
+			t.Errorf("reached %s", late.Reached)
 		}
 		gone := b.call("GET", nil)
 		time.AfterFunc(time.Millisecond, func() { gone.Cancel(nil) })
-		_, err = b.Call(gone)
+		_, err = b.RoundTrip(gone)
 		wantError(t, err, lift.CallCanceled)
 		if err := <-done; err != nil {
 			t.Fatal(err)
@@ -108,7 +107,7 @@ func TestWaiterGetsPermitOfTheDead(t *testing.T) {
 		}, transport.Config{MaxConnections: 1})
 		done := make(chan error)
 		go func() {
-			_, err := b.Call(b.call("POST", nil))
+			_, err := b.RoundTrip(b.call("POST", nil))
 			done <- err
 		}()
 		synctest.Wait()
@@ -162,7 +161,7 @@ func TestWarm(t *testing.T) {
 				t.Errorf("warm %d: %d dials, %+v", step.warm, b.up.dials(), b.Stats())
 			}
 		}
-		if c := b.mustCall(t, "POST"); c.Attempts[0].Fresh {
+		if c := b.mustCall(t, "POST"); c.Fresh {
 			t.Error("a warm connection was not used")
 		}
 		b.clock.jump(time.Minute, 0)
@@ -207,7 +206,7 @@ func TestClose(t *testing.T) {
 			t.Errorf("the call in flight has to go on, and idle ones to go: %+v", s)
 		}
 		c := b.call("GET", nil)
-		_, err := b.Call(c)
+		_, err := b.RoundTrip(c)
 		wantError(t, err, lift.Unavailable)
 		<-done
 		synctest.Wait()
@@ -229,7 +228,7 @@ func TestSlots(t *testing.T) {
 		}
 		call := func(p *transport.Pool, method string) error {
 			now := clock.now()
-			resp, err := p.Call(&lift.Call{Method: method, Deadline: now.Wall.Add(time.Second)})
+			resp, err := p.RoundTrip(tryOf(&lift.Call{Method: method, Deadline: now.Wall.Add(time.Second)}))
 			if err == nil {
 				_, err = resp.Body.ReadAll(0)
 			}
@@ -297,7 +296,7 @@ func TestConnectsAtOnce(t *testing.T) {
 		_ = p.Warm(t.Context(), 0)
 		var wg sync.WaitGroup
 		for range 20 {
-			wg.Go(func() { _, _ = p.Call(&lift.Call{}) })
+			wg.Go(func() { _, _ = p.RoundTrip(tryOf(&lift.Call{})) })
 		}
 		wg.Wait()
 		if most.Load() != transport.DefaultConnects {
@@ -319,12 +318,12 @@ func TestPanickingDial(t *testing.T) {
 				return up.dial(ctx, network, addr)
 			},
 		})
-		if _, err := p.Call(&lift.Call{}); err != nil {
+		if _, err := p.RoundTrip(tryOf(&lift.Call{})); err != nil {
 			t.Fatal(err)
 		}
 		clock.jump(10*time.Second, 0)
 		panics = true
-		_, err := p.Call(&lift.Call{Deadline: clock.now().Wall.Add(time.Second)}) // the dial beside it panics, then it is reset
+		_, err := p.RoundTrip(tryOf(&lift.Call{Deadline: clock.now().Wall.Add(time.Second)})) // the dial beside it panics, then it is reset
 		wantError(t, err, lift.Internal)
 		if err := p.Warm(t.Context(), 1); err == nil {
 			t.Error("warmed by a panic")

@@ -27,8 +27,7 @@ const (
 
 // Mux is the way to one endpoint that speaks HTTP/2: many calls share a
 // connection, and one more is opened where the endpoint takes no more on those
-// there are. It is a [lift.Caller]: one call of it is one attempt. Safe for
-// concurrent use.
+// there are. It is a [lift.RoundTripper]. Safe for concurrent use.
 //
 // A connection is trusted for [Config.SafeIdle] after the last proof that the
 // peer lives: a request or a ping that it answered, by the time when that was

@@ -10,7 +10,7 @@ import (
 )
 
 // deliver turns an answer into the response that leaves the pool.
-func (x *muxExchange) deliver(c *lift.Call, a *lift.Attempt) (*lift.Response, *failure) {
+func (x *muxExchange) deliver(a *lift.Attempt) (*lift.Response, *failure) {
 	resp := x.answer
 	a.Status, a.Reached = resp.StatusCode, lift.Answered
 	header, err := fieldsOf(resp.Header)
@@ -43,10 +43,10 @@ func (x *muxExchange) deliver(c *lift.Call, a *lift.Attempt) (*lift.Response, *f
 		}
 		src = h
 	}
-	if f := x.stream(c.Deadline); f != nil {
+	if f := x.stream(a.Call.Deadline); f != nil {
 		return nil, f
 	}
-	s := &muxStream{muxExchange: x, src: src, service: c.Service}
+	s := &muxStream{muxExchange: x, src: src, service: a.Call.Service}
 	s.body = lift.StreamBody(s, size, 0)
 	out.Body = s.body
 	return out, nil

@@ -33,8 +33,8 @@ func TestMuxGoAway(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 		first := b.up.all()[0]
 		first.goAway(1, http2.ErrCodeNo)
-		if o := <-unseen; o.err != nil || o.body != "hello" || late.Attempts[0].Reached != lift.Answered || !late.Attempts[0].Fresh {
-			t.Errorf("the call that was not begun with: %+v, %+v", o, late.Attempts[0])
+		if o := <-unseen; o.err != nil || o.body != "hello" || late.Reached != lift.Answered || !late.Fresh {
+			t.Errorf("the call that was not begun with: %+v, %+v", o, late)
 		}
 		b.mustCall(t, "POST")
 		if o := <-running; o.err != nil || o.took != 500*time.Millisecond {
@@ -114,12 +114,12 @@ func TestMuxFailures(t *testing.T) {
 				before := b.up.seen()
 				c := b.call("POST", lift.BytesBody([]byte("body")))
 				began := time.Now()
-				_, err := b.Call(c)
+				_, err := b.RoundTrip(c)
 				wantError(t, err, tt.code)
 				if !strings.Contains(err.Error(), tt.says) {
 					t.Errorf("it says %v", err)
 				}
-				if a := c.Attempts[0]; a.Reached != tt.reached || time.Since(began) != 0 {
+				if a := c; a.Reached != tt.reached || time.Since(began) != 0 {
 					t.Errorf("after %s: %v, want %v (%v)", time.Since(began), a.Reached, tt.reached, err)
 				}
 				if n := b.up.seen() - before; n != tt.calls {
@@ -150,10 +150,10 @@ func TestMuxNotHTTP2(t *testing.T) {
 				b := newH2Bench(t, transport.Config{})
 				b.up.set(func(u *h2upstream) { u.raw = tt.first; u.mute = true })
 				c := b.call("POST", nil)
-				c.Attempts[0].Timeout, c.Attempts[0].Deadline = 0, time.Time{}
-				_, err := b.Call(c)
+				c.Timeout, c.Deadline = 0, time.Time{}
+				_, err := b.RoundTrip(c)
 				wantError(t, err, lift.Unavailable)
-				if a := c.Attempts[0]; !strings.Contains(err.Error(), tt.says) || a.Reached != lift.NotReached || !a.Fresh {
+				if a := c; !strings.Contains(err.Error(), tt.says) || a.Reached != lift.NotReached || !a.Fresh {
 					t.Errorf("%v; %+v", err, a)
 				}
 				c.End()
@@ -213,10 +213,10 @@ func TestMuxWaiting(t *testing.T) {
 		holding := b.background(first)
 		synctest.Wait()
 		short := b.call("GET", nil)
-		short.Attempts[0].Timeout = 100 * time.Millisecond
-		short.Attempts[0].Deadline = b.clock.now().Wall.Add(100 * time.Millisecond)
-		if o := <-b.background(short); lift.CodeOf(o.err) != lift.AttemptTimeout || o.took != 100*time.Millisecond || short.Attempts[0].Reached != lift.NotReached {
-			t.Errorf("%+v; %+v", o, short.Attempts[0])
+		short.Timeout = 100 * time.Millisecond
+		short.Deadline = b.clock.now().Wall.Add(100 * time.Millisecond)
+		if o := <-b.background(short); lift.CodeOf(o.err) != lift.AttemptTimeout || o.took != 100*time.Millisecond || short.Reached != lift.NotReached {
+			t.Errorf("%+v; %+v", o, short)
 		}
 		next := b.background(b.call("POST", nil))
 		synctest.Wait()
@@ -291,7 +291,7 @@ func TestMuxSharesSlots(t *testing.T) {
 		two := transport.New("two.test:80", transport.Options{Dial: h2.dial, Slots: slots, Config: transport.Config{Protocol: transport.H2C}})
 		for range 3 {
 			for _, w := range []transport.Upstream{one, two} {
-				resp, err := w.Call(&lift.Call{})
+				resp, err := w.RoundTrip(tryOf(&lift.Call{}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -321,7 +321,7 @@ func TestMuxClose(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 		b.Close()
 		b.Close()
-		_, err := b.Call(b.call("GET", nil))
+		_, err := b.RoundTrip(b.call("GET", nil))
 		wantError(t, err, lift.Unavailable)
 		if o := <-running; o.err != nil {
 			t.Error(o.err)
@@ -341,7 +341,7 @@ func TestMuxWarm(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 		}
-		if c := b.mustCall(t, "POST"); c.Attempts[0].Fresh {
+		if c := b.mustCall(t, "POST"); c.Fresh {
 			t.Error("a warm connection is told as fresh")
 		}
 		b.clock.jump(time.Minute, 0)

@@ -30,7 +30,7 @@ func TestMuxDeadBeforeManyCalls(t *testing.T) {
 		for range cap(failed) {
 			go func() {
 				c := &lift.Call{Method: "POST", Deadline: time.Now().Add(10 * time.Second)}
-				resp, err := m.Call(c)
+				resp, err := m.RoundTrip(tryOf(c))
 				if err == nil {
 					_, err = resp.Body.ReadAll(0)
 				}

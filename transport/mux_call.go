@@ -24,51 +24,46 @@ type muxExchange struct {
 	hungUp bool           // likewise: the answer is closed
 }
 
-// Call sends one attempt to the endpoint; c.Current() is its record (one is
-// started if there is none). It returns at the answer's head, or, if the answer
-// declares a length of at most [Config.Whole], when all of it is here.
+// RoundTrip sends one attempt to the endpoint. It returns at the answer's head, or,
+// if the answer declares a length of at most [Config.Whole], when all of it is here.
 //
-// What [Pool.Call] promises of limits, bodies, errors and the record holds here too.
+// What [Pool.RoundTrip] promises of limits, bodies, errors and the record holds here too.
 // The request may go over the wire twice, if the call is idempotent and its body can
 // be replayed, when a pooled connection broke before the answer's head came. Any
 // other request goes a second time only if the endpoint cannot have begun with the
 // first: it did not leave, or a GOAWAY says so.
-func (m *Mux) Call(c *lift.Call) (*lift.Response, error) {
-	a := c.Current()
-	if a == nil {
-		a = c.Attempt()
-	}
+func (m *Mux) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
 	x := &muxExchange{pool: m}
 	x.bounds = bounds{way: &m.way, began: m.now(), cuts: x}
-	resp, f := x.call(c, a)
+	resp, f := x.call(a)
 	a.Fresh = x.fresh
 	if f == nil {
 		return resp, nil
 	}
 	x.give(nil)
 	a.Reached = max(a.Reached, x.reached)
-	return nil, x.failed(c, a, f)
+	return nil, x.failed(a, f)
 }
 
-func (x *muxExchange) call(c *lift.Call, a *lift.Attempt) (*lift.Response, *failure) {
+func (x *muxExchange) call(a *lift.Attempt) (*lift.Response, *failure) {
 	m := x.pool
-	if c.Upgrade != "" {
+	if a.Upgrade != "" {
 		return nil, &failure{code: lift.InvalidCall, err: errors.New("HTTP/2 has no upgrades; set protocol: http, or auto with TLS, for this service")}
 	}
-	if err := x.prepare(c, m.addr, m.cfg.PathPrefix, m.sign != nil); err != nil {
+	if err := x.prepare(a, m.addr, m.cfg.PathPrefix, m.sign != nil); err != nil {
 		return nil, &failure{code: lift.InvalidCall, err: err}
 	}
 	if x.upgrade != "" {
 		return nil, &failure{code: lift.InvalidCall, err: fmt.Errorf("the endpoint is spoken to over HTTP/2, which has no upgrade to %s; set protocol: http", x.upgrade)}
 	}
 	x.url.Scheme = m.scheme
-	if lift.IsGRPC(c.Header) {
-		x.grpc(c)
+	if lift.IsGRPC(a.Header) {
+		x.grpc(a.Call)
 	}
 	if m.refused() {
 		return nil, &failure{code: lift.Unavailable, err: errLeft}
 	}
-	if f := x.start(c, a); f != nil {
+	if f := x.start(a); f != nil {
 		return nil, f
 	}
 	if m.sign != nil {
@@ -77,13 +72,13 @@ func (x *muxExchange) call(c *lift.Call, a *lift.Attempt) (*lift.Response, *fail
 		}
 	}
 	f := x.send()
-	if f != nil && x.again(c, f) {
+	if f != nil && x.again(a, f) {
 		f = x.send()
 	}
 	if f != nil {
 		return nil, f
 	}
-	return x.deliver(c, a)
+	return x.deliver(a)
 }
 
 func (m *Mux) refused() bool {
@@ -93,14 +88,14 @@ func (m *Mux) refused() bool {
 }
 
 // again reports whether the request may go out once more within the attempt.
-func (x *muxExchange) again(c *lift.Call, f *failure) bool {
+func (x *muxExchange) again(a *lift.Attempt, f *failure) bool {
 	switch {
 	case x.cutFailure() != nil:
 		return false
 	case f.elsewhere:
-		return c.Replayable()
+		return a.Replayable()
 	default:
-		return f.silent && !x.fresh && c.IsIdempotent() && c.Replayable()
+		return f.silent && !x.fresh && a.IsIdempotent() && a.Replayable()
 	}
 }
 

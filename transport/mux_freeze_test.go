@@ -91,8 +91,8 @@ func (b *h2bench) afterIdling(t *testing.T, method string, want muxPays) {
 	synctest.Wait()
 	before, began := b.up.seen(), time.Now()
 	c := b.call(method, lift.BytesBody([]byte("body")))
-	a := c.Current()
-	resp, err := b.Call(c)
+	a := c
+	resp, err := b.RoundTrip(c)
 	if cost := time.Since(began); cost != want.cost {
 		t.Errorf("cost %s, want %s", cost, want.cost)
 	}
@@ -104,8 +104,8 @@ func (b *h2bench) afterIdling(t *testing.T, method string, want muxPays) {
 		}
 		wantHello(t, resp)
 	}
-	if a.Reached != want.reached || (a.Err == nil) != (want.code == "") {
-		t.Errorf("attempt says %v, %v; want %v", a.Reached, a.Err, want.reached)
+	if a.Reached != want.reached || (a.AttemptRecord.Err == nil) != (want.code == "") {
+		t.Errorf("attempt says %v, %v; want %v", a.Reached, a.AttemptRecord.Err, want.reached)
 	}
 	c.End()
 	synctest.Wait()
@@ -146,7 +146,7 @@ func TestMuxSilenceEndsStreams(t *testing.T) {
 		b := newH2Bench(t, transport.Config{})
 		b.up.answers(func(c *h2conn, stream uint32) { c.head(stream, false, ":status", "200") })
 		c := &lift.Call{Service: "orders"}
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(tryOf(c))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,15 +228,15 @@ func TestMuxFirstThatIsReady(t *testing.T) {
 		b.up.set(func(u *h2upstream) { u.slowDial = 50 * time.Millisecond })
 		b.clock.jump(30*time.Second, 0)
 		began := time.Now()
-		if c := b.mustCall(t, "POST"); c.Attempts[0].Fresh || time.Since(began) != 0 {
-			t.Errorf("after %s, fresh %v", time.Since(began), c.Attempts[0].Fresh)
+		if c := b.mustCall(t, "POST"); c.Fresh || time.Since(began) != 0 {
+			t.Errorf("after %s, fresh %v", time.Since(began), c.Fresh)
 		}
 		time.Sleep(100 * time.Millisecond)
 		b.up.all()[0].goDeaf()
 		b.clock.jump(30*time.Second, 0)
 		began = time.Now()
-		if c := b.mustCall(t, "POST"); !c.Attempts[0].Fresh || time.Since(began) != 50*time.Millisecond {
-			t.Errorf("after %s, fresh %v", time.Since(began), c.Attempts[0].Fresh)
+		if c := b.mustCall(t, "POST"); !c.Fresh || time.Since(began) != 50*time.Millisecond {
+			t.Errorf("after %s, fresh %v", time.Since(began), c.Fresh)
 		}
 	})
 }
@@ -268,7 +268,7 @@ func TestMuxAnswerReadAfterFreeze(t *testing.T) {
 		b.mustCall(t, "GET")
 		b.up.answers(nil)
 		began := time.Now()
-		if c := b.mustCall(t, "POST"); !c.Attempts[0].Fresh || time.Since(began) != 0 {
+		if c := b.mustCall(t, "POST"); !c.Fresh || time.Since(began) != 0 {
 			t.Errorf("after %s over a connection that was last heard of before the freeze", time.Since(began))
 		}
 	})

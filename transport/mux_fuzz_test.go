@@ -94,7 +94,7 @@ func FuzzMuxAnswer(f *testing.F) {
 				if kind&4 != 0 {
 					c.Header = []lift.Field{{Name: "Content-Type", Value: "application/grpc"}}
 				}
-				resp, err := m.Call(c)
+				resp, err := m.RoundTrip(c)
 				if err == nil {
 					_, err = resp.Body.ReadAll(0)
 					if resp.Status < 200 {

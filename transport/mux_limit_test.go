@@ -54,12 +54,12 @@ func TestMuxMakesRoom(t *testing.T) {
 		b := transport.NewMux("two.test:80", transport.Options{Dial: two.dial, Slots: slots})
 		done := make(chan error)
 		go func() {
-			_, err := a.Call(&lift.Call{})
+			_, err := a.RoundTrip(tryOf(&lift.Call{}))
 			done <- err
 		}()
 		synctest.Wait()
 		began := time.Now()
-		_, err := b.Call(&lift.Call{})
+		_, err := b.RoundTrip(tryOf(&lift.Call{}))
 		if err != nil || time.Since(began) != 100*time.Millisecond {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
@@ -82,12 +82,12 @@ func TestMuxOpensNothingUnwanted(t *testing.T) {
 		clock := newClock()
 		a := transport.NewMux("one.test:80", transport.Options{Dial: one.dial, Slots: slots})
 		b := transport.NewMux("two.test:80", transport.Options{Dial: two.dial, Slots: slots, Now: clock.now})
-		go func() { _, _ = a.Call(&lift.Call{}) }()
+		go func() { _, _ = a.RoundTrip(tryOf(&lift.Call{})) }()
 		synctest.Wait()
 		c := aCall(clock, "POST", nil)
-		c.Attempts[0].Timeout = 10 * time.Millisecond
-		c.Attempts[0].Deadline = c.Attempts[0].Began.Wall.Add(10 * time.Millisecond)
-		_, err := b.Call(c)
+		c.Timeout = 10 * time.Millisecond
+		c.Deadline = c.Began.Wall.Add(10 * time.Millisecond)
+		_, err := b.RoundTrip(c)
 		wantError(t, err, lift.AttemptTimeout)
 		time.Sleep(time.Second)
 		if n := len(two.all()); n != 0 {
@@ -105,7 +105,7 @@ func TestMuxPlaceIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up, clock := &h2upstream{settings: []http2.Setting{{ID: http2.SettingMaxConcurrentStreams, Val: 1}}}, newClock()
 		var mu sync.Mutex
-		var cut []*lift.Call
+		var cut []*lift.Attempt
 		m := transport.NewMux("orders.test:80", transport.Options{Dial: up.dial, Config: transport.Config{MaxConnections: 1}, Now: func() lift.Instant {
 			mu.Lock()
 			defer mu.Unlock()
@@ -121,7 +121,7 @@ func TestMuxPlaceIsNotLost(t *testing.T) {
 			up.answers(after(10 * time.Millisecond))
 			holds := b.background(b.call("POST", nil))
 			synctest.Wait()
-			var waits []*lift.Call
+			var waits []*lift.Attempt
 			var waiting []<-chan outcome
 			for range 4 {
 				c := b.call("POST", nil)
@@ -164,7 +164,7 @@ func TestMuxGivesWindowsBackOnce(t *testing.T) {
 			}
 		})
 		c := b.call("GET", nil)
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestMuxPeerThatDoesNotRead(t *testing.T) {
 		wake := b.up.all()[0].sleep()
 		defer wake()
 		b.up.set(func(u *h2upstream) { u.refusing = true })
-		for _, c := range []*lift.Call{b.call("POST", lift.BytesBody(bigBody)), b.call("GET", nil)} {
+		for _, c := range []*lift.Attempt{b.call("POST", lift.BytesBody(bigBody)), b.call("GET", nil)} {
 			o := <-b.background(c)
 			if o.err == nil || o.took > time.Second {
 				t.Errorf("%+v", o)
@@ -250,7 +250,7 @@ func TestMuxUpgrade(t *testing.T) {
 		b := newH2Bench(t, transport.Config{})
 		c := b.call("GET", nil)
 		c.Upgrade = "websocket"
-		_, err := b.Call(c)
+		_, err := b.RoundTrip(c)
 		wantError(t, err, lift.InvalidCall)
 	})
 }

@@ -390,15 +390,15 @@ func newH2BenchAt(t *testing.T, up *h2upstream, cfg transport.Config) *h2bench {
 	return b
 }
 
-func (b *h2bench) call(method string, body *lift.Body) *lift.Call {
+func (b *h2bench) call(method string, body *lift.Body) *lift.Attempt {
 	return aCall(b.clock, method, body)
 }
 
 // mustCall makes a call that has to bring the short answer.
-func (b *h2bench) mustCall(t *testing.T, method string) *lift.Call {
+func (b *h2bench) mustCall(t *testing.T, method string) *lift.Attempt {
 	t.Helper()
 	c := b.call(method, nil)
-	resp, err := b.Call(c)
+	resp, err := b.RoundTrip(c)
 	if err != nil {
 		t.Fatalf("%s: %v", method, err)
 	}
@@ -408,11 +408,11 @@ func (b *h2bench) mustCall(t *testing.T, method string) *lift.Call {
 }
 
 // background makes a call in a goroutine of its own.
-func (b *h2bench) background(c *lift.Call) <-chan outcome {
+func (b *h2bench) background(c *lift.Attempt) <-chan outcome {
 	done := make(chan outcome, 1)
 	began := time.Now()
 	go func() {
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		o := outcome{err: err}
 		if err == nil {
 			o.status = resp.Status

@@ -45,7 +45,7 @@ func TestMuxDeadBeforeTheCall(t *testing.T) {
 			defer m.Close()
 			for i := range 200 {
 				c := &lift.Call{Method: "POST", Body: lift.BytesBody([]byte("x")), Deadline: time.Now().Add(10 * time.Second)}
-				resp, err := m.Call(c)
+				resp, err := m.RoundTrip(tryOf(c))
 				if err != nil {
 					t.Fatalf("call %d: %v", i, err)
 				}
@@ -64,7 +64,7 @@ func TestHTTP1AtAnHTTP2Port(t *testing.T) {
 	})
 	p := transport.NewPool(addr, transport.Options{})
 	defer p.Close()
-	_, err := p.Call(&lift.Call{Deadline: time.Now().Add(10 * time.Second)})
+	_, err := p.RoundTrip(tryOf(&lift.Call{Deadline: time.Now().Add(10 * time.Second)}))
 	if lift.CodeOf(err) != lift.BadResponse || !strings.Contains(err.Error(), "set protocol: h2c") {
 		t.Errorf("%v", err)
 	}
@@ -126,9 +126,7 @@ func BenchmarkMuxGRPC(b *testing.B) {
 
 func muxCallOnce(b *testing.B, m *transport.Mux, fields ...lift.Field) {
 	c := &lift.Call{Service: "orders", Method: "GET", Path: "/hello", Header: fields, Deadline: time.Now().Add(time.Second)}
-	a := c.Attempt()
-	a.Timeout, a.Deadline = time.Second, c.Deadline
-	resp, err := m.Call(c)
+	resp, err := m.RoundTrip(c.NewAttempt(lift.AttemptRecord{Timeout: time.Second, Deadline: c.Deadline}))
 	if err != nil {
 		b.Error(err)
 		return

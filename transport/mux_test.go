@@ -49,11 +49,11 @@ func TestMuxShares(t *testing.T) {
 func TestMuxFresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newH2Bench(t, transport.Config{})
-		if c := b.mustCall(t, "GET"); !c.Attempts[0].Fresh || c.Attempts[0].Reached != lift.Answered {
-			t.Errorf("the first: %+v", c.Attempts[0])
+		if c := b.mustCall(t, "GET"); !c.Fresh || c.Reached != lift.Answered {
+			t.Errorf("the first: %+v", c)
 		}
-		if c := b.mustCall(t, "POST"); c.Attempts[0].Fresh {
-			t.Errorf("the second: %+v", c.Attempts[0])
+		if c := b.mustCall(t, "POST"); c.Fresh {
+			t.Errorf("the second: %+v", c)
 		}
 	})
 }
@@ -139,7 +139,7 @@ func TestMuxStreamsBothWays(t *testing.T) {
 			_ = w.Close()
 		}()
 		began := time.Now()
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		if err != nil || time.Since(began) != 100*time.Millisecond {
 			t.Fatalf("after %s: %v", time.Since(began), err)
 		}
@@ -162,7 +162,7 @@ func TestMuxSlowReader(t *testing.T) {
 			}
 		})
 		c := b.call("GET", nil)
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -208,13 +208,13 @@ func TestMuxHalfAnswer(t *testing.T) {
 					end(c, stream)
 				})
 				c := b.call("GET", nil)
-				_, err := b.Call(c)
+				_, err := b.RoundTrip(c)
 				want := lift.BadResponse
 				if name == "never" {
 					want = lift.AttemptTimeout
 				}
 				wantError(t, err, want)
-				if a := c.Attempts[0]; a.Status != 200 || a.Reached != lift.Answered {
+				if a := c; a.Status != 200 || a.Reached != lift.Answered {
 					t.Errorf("attempt says %+v", a)
 				}
 				t.Log(err)

@@ -36,8 +36,7 @@ type Options struct {
 }
 
 // Pool is the way to one endpoint: HTTP/1.1 over connections that are kept warm
-// and survive the freezing of the environment. It is a [lift.Caller]: one call
-// of it is one attempt. Safe for concurrent use.
+// and survive the freezing of the environment. It is a [lift.RoundTripper]. Safe for concurrent use.
 //
 // No connection is believed to live because it is there. It is trusted for
 // [Config.SafeIdle] after it was last heard of; later it is doubtful, and a call

@@ -34,32 +34,32 @@ type outgoing struct {
 	content bytes.Reader
 }
 
-// prepare checks a call and makes its request. What it lets pass is one request
+// prepare checks what an attempt sends and makes the request. What it lets pass is one request
 // on the wire and no more: nothing in it can end a line, a head or a body. parsed:
 // somebody wants to read the URL, not only send it.
-func (r *request) prepare(c *lift.Call, addr, prefix string, parsed bool) error {
-	r.method = c.Method
+func (r *request) prepare(a *lift.Attempt, addr, prefix string, parsed bool) error {
+	r.method = a.Method
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
 	if !isToken(r.method) {
-		return fmt.Errorf("method %q is not an HTTP method; letters like GET are what is wanted", c.Method)
+		return fmt.Errorf("method %q is not an HTTP method; letters like GET are what is wanted", a.Method)
 	}
 	if r.method == http.MethodConnect {
 		return errors.New("method CONNECT opens a tunnel, which Lift does not carry; call the service itself")
 	}
-	if err := r.target(c.Path, addr, prefix, parsed); err != nil {
+	if err := r.target(a.Path, addr, prefix, parsed); err != nil {
 		return err
 	}
-	if err := r.fields(c.Header); err != nil {
+	if err := r.fields(a.Header); err != nil {
 		return err
 	}
-	r.body = c.Body
-	if c.Upgrade != "" {
-		return r.asksToUpgrade(c.Upgrade) // the body is for after that
+	r.body = a.Body
+	if a.Upgrade != "" {
+		return r.asksToUpgrade(a.Upgrade) // the body is for after that
 	}
-	content, whole := c.Body.Complete()
-	r.bytes, r.live = content, !whole && c.Body.Size() != 0
+	content, whole := a.Body.Complete()
+	r.bytes, r.live = content, !whole && a.Body.Size() != 0
 	return nil
 }
 

@@ -58,7 +58,7 @@ func TestRequestOnTheWire(t *testing.T) {
 					_, _ = io.WriteString(c, okAnswer)
 				}}
 				p := transport.NewPool("orders.test:80", transport.Options{Config: transport.Config{Host: test.host}, Dial: up.dial})
-				resp, err := p.Call(test.call)
+				resp, err := p.RoundTrip(tryOf(test.call))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -100,8 +100,8 @@ func TestInvalidCalls(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := transport.NewPool("orders.test:80", transport.Options{})
 			defer p.Close()
-			a := test.call.Attempt()
-			_, err := p.Call(&test.call)
+			a := tryOf(&test.call)
+			_, err := p.RoundTrip(a)
 			wantError(t, err, lift.InvalidCall)
 			if !strings.Contains(err.Error(), test.says) || a.Reached != lift.NotReached {
 				t.Errorf("got %q, reached %s", err, a.Reached)
@@ -126,7 +126,7 @@ func TestExpectContinue(t *testing.T) {
 		}, transport.Config{})
 		c := b.call("POST", lift.BytesBody([]byte("body")))
 		c.Header = []lift.Field{{Name: "Expect", Value: "100-continue"}}
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestRequestTrailers(t *testing.T) {
 		})
 		c := b.call("POST", body)
 		c.Header = []lift.Field{{Name: "Trailer", Value: "X-Sum, Content-Length, transfer-encoding"}, {Name: "trailer", Value: "X-Missing, , a b"}}
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		if err != nil {
 			t.Fatal(err)
 		}

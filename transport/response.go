@@ -18,11 +18,11 @@ type answer struct {
 }
 
 // deliver turns an answer into the response that leaves the pool.
-func (x *exchange) deliver(c *lift.Call, a *lift.Attempt, got answer) (*lift.Response, *failure) {
+func (x *exchange) deliver(a *lift.Attempt, got answer) (*lift.Response, *failure) {
 	resp := got.resp
 	a.Fresh, a.Status, a.Reached = got.fresh, resp.StatusCode, lift.Answered
 	if resp.StatusCode == http.StatusSwitchingProtocols && x.upgrade != "" {
-		return x.upgraded(c, got)
+		return x.upgraded(a, got)
 	}
 	if resp.StatusCode < 200 {
 		got.conn.close()
@@ -54,10 +54,10 @@ func (x *exchange) deliver(c *lift.Call, a *lift.Attempt, got answer) (*lift.Res
 		if got.conn.secure == nil && unmeasured(resp) && saysTLS(resp, peek(resp)) {
 			return nil, x.plainAtTLS(a, got.conn)
 		}
-		if f := x.stream(c.Deadline); f != nil {
+		if f := x.stream(a.Call.Deadline); f != nil {
 			return nil, f
 		}
-		s := &stream{exchange: x, answer: got, service: c.Service}
+		s := &stream{exchange: x, answer: got, service: a.Call.Service}
 		s.body = lift.StreamBody(s, size, 0)
 		out.Body = s.body
 		return out, nil

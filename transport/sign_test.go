@@ -51,7 +51,7 @@ func TestSign(t *testing.T) {
 		c := b.call("POST", lift.BytesBody([]byte("body")))
 		c.Path = "/a%2Fb//c?x=%20&y"
 		c.Header = []lift.Field{{Name: "connection", Value: "X-Hop"}, {Name: "X-Hop", Value: "1"}, {Name: "x-own", Value: "2"}}
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,10 +83,10 @@ func TestSignFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newSigned(t, healthy, test.sign)
 				c, began := b.call("POST", live(strings.NewReader("body"), -1)), time.Now()
-				_, err := b.Call(c)
+				_, err := b.RoundTrip(c)
 				wantError(t, err, test.code)
-				if !strings.Contains(err.Error(), test.says) || c.Attempts[0].Reached != lift.NotReached || b.up.dials() != 0 {
-					t.Errorf("%v; reached %v, %d connections", err, c.Attempts[0].Reached, b.up.dials())
+				if !strings.Contains(err.Error(), test.says) || c.Reached != lift.NotReached || b.up.dials() != 0 {
+					t.Errorf("%v; reached %v, %d connections", err, c.Reached, b.up.dials())
 				}
 				if cost := time.Since(began); cost != test.cost {
 					t.Errorf("cost %s", cost)
@@ -103,7 +103,7 @@ func TestSignNeedsACleanPath(t *testing.T) {
 		for path, ok := range map[string]bool{"": true, "//": true, "/?": true, "/a|b": false, "/%zz": false, "/a[b": true} {
 			c := b.call("GET", nil)
 			c.Path = path
-			if _, err := b.Call(c); (err == nil) != ok || !ok && lift.CodeOf(err) != lift.InvalidCall {
+			if _, err := b.RoundTrip(c); (err == nil) != ok || !ok && lift.CodeOf(err) != lift.InvalidCall {
 				t.Errorf("%q: %v", path, err)
 			}
 		}
@@ -151,7 +151,7 @@ func TestPathPrefix(t *testing.T) {
 				}, transport.Config{PathPrefix: test.prefix})
 				c := b.call(test.method, nil)
 				c.Path = test.path
-				_, err := b.Call(c)
+				_, err := b.RoundTrip(c)
 				synctest.Wait()
 				if test.want == "" {
 					wantError(t, err, lift.InvalidCall)
@@ -194,7 +194,7 @@ func TestSignOfAnUpgrade(t *testing.T) {
 		})
 		c := b.call("GET", live(strings.NewReader("frames"), -1))
 		c.Upgrade = "websocket"
-		if _, err := b.Call(c); err != nil || !whole || length != 0 {
+		if _, err := b.RoundTrip(c); err != nil || !whole || length != 0 {
 			t.Errorf("%v, length %d, whole %v", err, length, whole)
 		}
 	})

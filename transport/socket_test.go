@@ -59,7 +59,7 @@ func TestDeadBeforeTheCall(t *testing.T) {
 			defer p.Close()
 			for i := range 300 {
 				c := &lift.Call{Method: "POST", Body: lift.BytesBody([]byte("x")), Deadline: time.Now().Add(10 * time.Second)}
-				resp, err := p.Call(c)
+				resp, err := p.RoundTrip(tryOf(c))
 				if err != nil {
 					t.Fatalf("call %d: %v", i, err)
 				}
@@ -79,9 +79,8 @@ func TestRefused(t *testing.T) {
 	_ = ln.Close()
 	p := transport.NewPool(addr, transport.Options{})
 	defer p.Close()
-	c := &lift.Call{Method: "POST"}
-	a := c.Attempt()
-	_, err = p.Call(c)
+	a := tryOf(&lift.Call{Method: "POST"})
+	_, err = p.RoundTrip(a)
 	wantError(t, err, lift.Unavailable)
 	if a.Reached != lift.NotReached {
 		t.Errorf("reached %s", a.Reached)
@@ -101,7 +100,7 @@ func TestEarlyAnswerThenReset(t *testing.T) {
 	body := make([]byte, 8<<20)
 	lost := 0
 	for range 30 {
-		resp, err := p.Call(&lift.Call{Method: "POST", Body: lift.BytesBody(body), Deadline: time.Now().Add(10 * time.Second)})
+		resp, err := p.RoundTrip(tryOf(&lift.Call{Method: "POST", Body: lift.BytesBody(body), Deadline: time.Now().Add(10 * time.Second)}))
 		if err != nil {
 			lost++ // the reset can overtake the answer in the endpoint's own kernel
 			continue
@@ -145,7 +144,7 @@ func TestManyAtOnce(t *testing.T) {
 	for range 16 {
 		wg.Go(func() {
 			for range 50 {
-				resp, err := p.Call(&lift.Call{Deadline: time.Now().Add(20 * time.Second)})
+				resp, err := p.RoundTrip(tryOf(&lift.Call{Deadline: time.Now().Add(20 * time.Second)}))
 				if err != nil {
 					mu.Lock()
 					failed++

@@ -36,9 +36,9 @@ func ticking(n int) peer {
 }
 
 // open calls and reads the first chunk.
-func (b *bench) open(t *testing.T, c *lift.Call) (*lift.Response, io.Reader) {
+func (b *bench) open(t *testing.T, c *lift.Attempt) (*lift.Response, io.Reader) {
 	t.Helper()
-	resp, err := b.Call(c)
+	resp, err := b.RoundTrip(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestStreamEnds(t *testing.T) {
 	tests := []struct {
 		name  string
 		ticks int
-		cut   func(c *lift.Call, resp *lift.Response)
+		cut   func(c *lift.Attempt, resp *lift.Response)
 		code  lift.Code
 		is    error
 		after time.Duration
@@ -66,9 +66,9 @@ func TestStreamEnds(t *testing.T) {
 		{name: "by itself, long after the attempt's timeout", ticks: 5, after: 5 * time.Second, kept: true},
 		{name: "deadline", ticks: 100, code: lift.DeadlineExceeded, after: 10 * time.Second},
 		{name: "cancel", ticks: 100, code: lift.CallCanceled, is: gone, after: 3 * time.Second,
-			cut: func(c *lift.Call, _ *lift.Response) { time.AfterFunc(2*time.Second, func() { c.Cancel(gone) }) }},
+			cut: func(c *lift.Attempt, _ *lift.Response) { time.AfterFunc(2*time.Second, func() { c.Cancel(gone) }) }},
 		{name: "closed beside the reading", ticks: 100, is: lift.ErrBodyClosed, after: 3 * time.Second,
-			cut: func(_ *lift.Call, resp *lift.Response) {
+			cut: func(_ *lift.Attempt, resp *lift.Response) {
 				time.AfterFunc(2*time.Second, func() { _ = resp.Body.Close() })
 			}},
 	}
@@ -197,7 +197,7 @@ func TestLiveUpload(t *testing.T) {
 				b := newBench(t, healthy, transport.Config{})
 				for range 3 {
 					c := b.call("PUT", live(strings.NewReader(strings.Repeat("x", 100_000)), size))
-					resp, err := b.Call(c)
+					resp, err := b.RoundTrip(c)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -233,7 +233,7 @@ func TestEarlyAnswer(t *testing.T) {
 				body, done := body()
 				defer done()
 				c := b.call("POST", body)
-				resp, err := b.Call(c)
+				resp, err := b.RoundTrip(c)
 				if err != nil || resp.Status != 413 {
 					t.Fatalf("got %v, %v", resp, err)
 				}
@@ -271,7 +271,7 @@ func TestUploadBreaks(t *testing.T) {
 				c := b.call("POST", live(r, test.size))
 				go test.body(w)
 				began := time.Now()
-				_, err := b.Call(c)
+				_, err := b.RoundTrip(c)
 				wantError(t, err, test.code)
 				if cost := time.Since(began); cost != test.cost {
 					t.Errorf("cost %s", cost)
@@ -296,7 +296,7 @@ func TestEndpointDiesWhileClientStalls(t *testing.T) {
 		r, w := io.Pipe()
 		defer w.Close()
 		began := time.Now()
-		_, err := b.Call(b.call("POST", live(r, -1)))
+		_, err := b.RoundTrip(b.call("POST", live(r, -1)))
 		wantError(t, err, lift.Unavailable)
 		if cost := time.Since(began); cost != 100*time.Millisecond {
 			t.Errorf("cost %s", cost)
@@ -309,7 +309,7 @@ func TestEndpointDiesWhileClientStalls(t *testing.T) {
 func TestPanickingBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, healthy, transport.Config{})
-		_, err := b.Call(b.call("POST", live(panicking{}, -1)))
+		_, err := b.RoundTrip(b.call("POST", live(panicking{}, -1)))
 		wantError(t, err, lift.CallCanceled)
 		b.mustCall(t, "GET")
 	})

@@ -31,7 +31,7 @@ func ExampleTLS() {
 	defer pool.Close()
 	call := &lift.Call{Service: "orders", Deadline: time.Now().Add(10 * time.Second)}
 	defer call.End()
-	response, err := pool.Call(call)
+	response, err := pool.RoundTrip(call.NewAttempt(lift.AttemptRecord{}))
 	if err != nil {
 		fmt.Println(err)
 		return

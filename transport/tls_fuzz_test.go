@@ -33,15 +33,15 @@ func FuzzHandshake(f *testing.F) {
 			}, transport.Config{TLS: &transport.TLS{CA: []string{a.File}}})
 			b.up.roomy = true
 			c, began := b.call("POST", lift.BytesBody([]byte("body"))), time.Now()
-			_, err := b.Call(c)
+			_, err := b.RoundTrip(c)
 			if code := lift.CodeOf(err); code != lift.Unavailable && code != lift.AttemptTimeout {
 				t.Errorf("an error of the wrong kind: %v", err)
 			}
 			if took := time.Since(began); took > time.Second {
 				t.Errorf("took %s", took)
 			}
-			if c.Attempts[0].Reached != lift.NotReached {
-				t.Errorf("reached %v", c.Attempts[0].Reached)
+			if c.Reached != lift.NotReached {
+				t.Errorf("reached %v", c.Reached)
 			}
 			c.End()
 			synctest.Wait()
@@ -68,7 +68,7 @@ func FuzzUpgrade(f *testing.F) {
 			b := newBench(t, p, transport.Config{})
 			b.up.roomy = true
 			c, w := b.upgrading()
-			resp, err := b.Call(c)
+			resp, err := b.RoundTrip(c)
 			if err == nil {
 				if resp.Status == 101 {
 					time.AfterFunc(time.Hour, func() { _ = resp.Body.Close() })

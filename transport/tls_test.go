@@ -47,7 +47,7 @@ func TestTLSName(t *testing.T) {
 				p := transport.NewPool(test.addr, transport.Options{Dial: up.dial, Config: transport.Config{
 					Host: test.host, TLS: &transport.TLS{CA: []string{a.File}, ServerName: test.server},
 				}})
-				resp, err := p.Call(&lift.Call{})
+				resp, err := p.RoundTrip(tryOf(&lift.Call{}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -127,7 +127,7 @@ func TestTLSFails(t *testing.T) {
 				}
 				b := newBenchTLS(t, p, cfg, test.server)
 				c, began := b.call("POST", lift.BytesBody([]byte("body"))), time.Now()
-				_, err := b.Call(c)
+				_, err := b.RoundTrip(c)
 				if test.code == "" {
 					test.code = lift.Unavailable
 				}
@@ -140,8 +140,8 @@ func TestTLSFails(t *testing.T) {
 				if took := time.Since(began); took != test.after {
 					t.Errorf("took %s", took)
 				}
-				if c.Attempts[0].Reached != lift.NotReached || b.up.seen() != 0 {
-					t.Errorf("reached: %v, %d requests seen", c.Attempts[0].Reached, b.up.seen())
+				if c.Reached != lift.NotReached || b.up.seen() != 0 {
+					t.Errorf("reached: %v, %d requests seen", c.Reached, b.up.seen())
 				}
 				synctest.Wait()
 				if s := b.Stats(); s.Open != 0 {
@@ -273,7 +273,7 @@ func TestTLSResumes(t *testing.T) {
 					*transport.Pool
 					want bool
 				}{{one, false}, {one, true}, {two, false}, {one, true}, {two, true}} {
-					resp, err := step.Call(&lift.Call{})
+					resp, err := step.RoundTrip(tryOf(&lift.Call{}))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -336,7 +336,7 @@ func TestPlainAtTLS(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, test.peer, transport.Config{})
 				c := b.call("POST", nil)
-				resp, err := b.Call(c)
+				resp, err := b.RoundTrip(c)
 				if !test.refused {
 					if err != nil {
 						t.Fatal(err)
@@ -348,8 +348,8 @@ func TestPlainAtTLS(t *testing.T) {
 					return
 				}
 				wantError(t, err, lift.BadResponse)
-				if !strings.Contains(err.Error(), "speaks TLS") || !strings.Contains(err.Error(), "add tls") || c.Attempts[0].Reached != lift.NotReached {
-					t.Errorf("reached %v: %v", c.Attempts[0].Reached, err)
+				if !strings.Contains(err.Error(), "speaks TLS") || !strings.Contains(err.Error(), "add tls") || c.Reached != lift.NotReached {
+					t.Errorf("reached %v: %v", c.Reached, err)
 				}
 				synctest.Wait()
 				if s := b.Stats(); s.Open != 0 {
@@ -366,10 +366,10 @@ func TestAlertAfterAnAnswer(t *testing.T) {
 		b := newBench(t, onceThen(answering("\x15\x03\x03\x00\x02\x02\x28")), transport.Config{})
 		b.mustCall(t, "POST")
 		c := b.call("POST", nil)
-		_, err := b.Call(c)
+		_, err := b.RoundTrip(c)
 		wantError(t, err, lift.BadResponse)
-		if c.Attempts[0].Reached != lift.MayHaveActed {
-			t.Errorf("reached %v", c.Attempts[0].Reached)
+		if c.Reached != lift.MayHaveActed {
+			t.Errorf("reached %v", c.Reached)
 		}
 	})
 }
@@ -426,10 +426,10 @@ func TestTLSLiveness(t *testing.T) {
 				t.Fatal(err)
 			}
 			<-spoken
-			c := &lift.Call{Method: "POST", Deadline: time.Now().Add(10 * time.Second)}
+			c := tryOf(&lift.Call{Method: "POST", Deadline: time.Now().Add(10 * time.Second)})
 			called := make(chan error, 1)
 			go func() {
-				resp, err := p.Call(c)
+				resp, err := p.RoundTrip(c)
 				if err == nil {
 					_, err = resp.Body.ReadAll(0)
 				}
@@ -442,8 +442,8 @@ func TestTLSLiveness(t *testing.T) {
 			if err := <-called; err != nil {
 				t.Fatal(err)
 			}
-			if c.Attempts[0].Fresh == alive {
-				t.Errorf("a fresh connection: %v", c.Attempts[0].Fresh)
+			if c.Fresh == alive {
+				t.Errorf("a fresh connection: %v", c.Fresh)
 			}
 		})
 	}

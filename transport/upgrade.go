@@ -36,7 +36,7 @@ func (r *request) agreed(protocol string) bool {
 
 // upgraded makes the response of a connection that goes on with another protocol.
 // It belongs to the call until it ends, and never goes back to the pool.
-func (x *exchange) upgraded(c *lift.Call, got answer) (*lift.Response, *failure) {
+func (x *exchange) upgraded(a *lift.Attempt, got answer) (*lift.Response, *failure) {
 	protocol := got.resp.Header.Get("Upgrade")
 	line, ok := got.resp.Body.(io.ReadWriteCloser)
 	if !ok || !x.agreed(protocol) {
@@ -52,9 +52,9 @@ func (x *exchange) upgraded(c *lift.Call, got answer) (*lift.Response, *failure)
 		got.conn.close()
 		return nil, f
 	}
-	d := &duplex{exchange: x, conn: got.conn, line: line, service: c.Service}
-	if c.Body != nil {
-		go d.send(c.Body)
+	d := &duplex{exchange: x, conn: got.conn, line: line, service: a.Call.Service}
+	if a.Body != nil {
+		go d.send(a.Body)
 	}
 	return &lift.Response{
 		Status: got.resp.StatusCode,

@@ -33,7 +33,7 @@ func echo(u *upstream, c conn, r reader) {
 }
 
 // upgrading is a call that asks for the echo, and what it sends on it.
-func (b *bench) upgrading() (*lift.Call, *io.PipeWriter) {
+func (b *bench) upgrading() (*lift.Attempt, *io.PipeWriter) {
 	r, w := io.Pipe()
 	c := b.call("GET", lift.StreamBody(r, -1, lift.ReplayLimit))
 	c.Upgrade = "other, echo/2"
@@ -41,10 +41,10 @@ func (b *bench) upgrading() (*lift.Call, *io.PipeWriter) {
 }
 
 // upgraded makes such a call, which has to be agreed to.
-func (b *bench) upgraded(t *testing.T) (*lift.Call, *io.PipeWriter, *lift.Response, io.Reader) {
+func (b *bench) upgraded(t *testing.T) (*lift.Attempt, *io.PipeWriter, *lift.Response, io.Reader) {
 	t.Helper()
 	c, w := b.upgrading()
-	resp, err := b.Call(c)
+	resp, err := b.RoundTrip(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestUpgradeRequest(t *testing.T) {
 		c, w := b.upgrading()
 		c.Upgrade = "websocket"
 		c.Header = []lift.Field{{Name: "Connection", Value: "keep-alive, X-Hop"}, {Name: "X-Hop", Value: "1"}, {Name: "Upgrade", Value: "h2c"}, {Name: "Sec-WebSocket-Key", Value: "k"}}
-		if _, err := b.Call(c); err != nil {
+		if _, err := b.RoundTrip(c); err != nil {
 			t.Fatal(err)
 		}
 		if want := "GET /things?id=1 HTTP/1.1\r\nHost: orders.test:80\r\nConnection: Upgrade\r\nSec-Websocket-Key: k\r\nUpgrade: websocket\r\n\r\n"; got != want {
@@ -136,7 +136,7 @@ func TestUpgradeDeclined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, healthy, transport.Config{})
 		c, w := b.upgrading()
-		resp, err := b.Call(c)
+		resp, err := b.RoundTrip(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func TestUpgradeFails(t *testing.T) {
 	tests := []struct {
 		name string
 		peer peer
-		do   func(c *lift.Call, w *io.PipeWriter, resp *lift.Response) // once upgraded
+		do   func(c *lift.Attempt, w *io.PipeWriter, resp *lift.Response) // once upgraded
 		code lift.Code
 		says string
 	}{
@@ -164,19 +164,19 @@ func TestUpgradeFails(t *testing.T) {
 		{name: "silent", peer: silent, code: lift.AttemptTimeout},
 		{name: "hangs up", peer: resetting, code: lift.Unavailable},
 		{name: "cancel", peer: echo, code: lift.CallCanceled, says: "the client went",
-			do: func(c *lift.Call, _ *io.PipeWriter, _ *lift.Response) { c.Cancel(gone) }},
+			do: func(c *lift.Attempt, _ *io.PipeWriter, _ *lift.Response) { c.Cancel(gone) }},
 		{name: "the caller's stream breaks", peer: echo, code: lift.CallCanceled, says: "the client went",
-			do: func(_ *lift.Call, w *io.PipeWriter, _ *lift.Response) { _ = w.CloseWithError(gone) }},
+			do: func(_ *lift.Attempt, w *io.PipeWriter, _ *lift.Response) { _ = w.CloseWithError(gone) }},
 		{name: "the caller closes", peer: echo, says: lift.ErrBodyClosed.Error(),
-			do: func(_ *lift.Call, _ *io.PipeWriter, resp *lift.Response) { _ = resp.Body.Close() }},
+			do: func(_ *lift.Attempt, _ *io.PipeWriter, resp *lift.Response) { _ = resp.Body.Close() }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, test.peer, transport.Config{})
 				c, w := b.upgrading()
-				a := c.Current()
-				resp, err := b.Call(c)
+				a := c
+				resp, err := b.RoundTrip(c)
 				if test.do != nil {
 					if err != nil {
 						t.Fatal(err)
@@ -213,8 +213,8 @@ func TestUpgradeIsSentOnce(t *testing.T) {
 		b.up.set(false, echo)
 		b.clock.jump(10*time.Second, 0)
 		c, w, resp, _ := b.upgraded(t)
-		if !c.Attempts[0].Fresh || b.up.seen() != 2 {
-			t.Errorf("fresh %v, %d requests", c.Attempts[0].Fresh, b.up.seen())
+		if !c.Fresh || b.up.seen() != 2 {
+			t.Errorf("fresh %v, %d requests", c.Fresh, b.up.seen())
 		}
 		_ = w.Close()
 		_ = resp.Body.Close()
@@ -226,7 +226,7 @@ func TestUpgradeCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, echo, transport.Config{MaxConnections: 1})
 		_, w, resp, r := b.upgraded(t)
-		_, err := b.Call(b.call("GET", nil))
+		_, err := b.RoundTrip(b.call("GET", nil))
 		wantError(t, err, lift.AttemptTimeout)
 		wantBytes(t, r, "hi")
 		b.up.set(false, healthy)
@@ -242,13 +242,13 @@ func TestUpgradeToNoProtocol(t *testing.T) {
 		for _, s := range []string{"a b", "a/b/c", "x\r\nY: z", ",", "/1", "a/"} {
 			c := b.call("GET", nil)
 			c.Upgrade = s
-			_, err := b.Call(c)
+			_, err := b.RoundTrip(c)
 			wantError(t, err, lift.InvalidCall)
 		}
 		mux := newH2Bench(t, transport.Config{})
 		c := mux.call("GET", nil)
 		c.Upgrade = "websocket"
-		_, err := mux.Call(c)
+		_, err := mux.RoundTrip(c)
 		wantError(t, err, lift.InvalidCall)
 	})
 }
@@ -272,7 +272,7 @@ func TestUpgradeOverSockets(t *testing.T) {
 	defer p.Close()
 	r, w := io.Pipe()
 	c := &lift.Call{Upgrade: "echo/2", Body: lift.StreamBody(r, -1, 0), Deadline: time.Now().Add(10 * time.Second)}
-	resp, err := p.Call(c)
+	resp, err := p.RoundTrip(tryOf(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestUpgradeBesideHTTP2(t *testing.T) {
 	}})
 	for range 2 {
 		c := &lift.Call{Deadline: time.Now().Add(10 * time.Second)}
-		resp, err := up.Call(c)
+		resp, err := up.RoundTrip(tryOf(c))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -330,7 +330,7 @@ func TestUpgradeBesideHTTP2(t *testing.T) {
 	}
 	r, w := io.Pipe()
 	c := &lift.Call{Upgrade: "echo/2", Body: lift.StreamBody(r, -1, 0), Deadline: time.Now().Add(10 * time.Second)}
-	resp, err := up.Call(c)
+	resp, err := up.RoundTrip(tryOf(c))
 	if err != nil {
 		t.Fatal(err)
 	}

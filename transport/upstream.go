@@ -6,10 +6,9 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Upstream is the way to one endpoint, whatever it speaks: one call of it is one
-// attempt. Safe for concurrent use.
+// Upstream sends attempts to one endpoint, whatever it speaks. Safe for concurrent use.
 type Upstream interface {
-	lift.Caller
+	lift.RoundTripper
 	// Warm opens connections until n are trusted and idle, within the limits. It
 	// returns the first error, after all that it began has ended.
 	Warm(ctx context.Context, n int) error

@@ -225,24 +225,27 @@ func newBenchTLS(t *testing.T, first peer, cfg transport.Config, secure *tls.Con
 	return b
 }
 
-func (b *bench) call(method string, body *lift.Body) *lift.Call { return aCall(b.clock, method, body) }
-
-// aCall is a call with one attempt of a second, and a deadline of ten.
-func aCall(clock *clock, method string, body *lift.Body) *lift.Call {
-	now := clock.now()
-	c := &lift.Call{Service: "orders", Method: method, Path: "/things?id=1", Body: body, Deadline: now.Wall.Add(10 * time.Second), Began: now}
-	a := c.Attempt()
-	a.Began, a.Timeout = now, time.Second
-	a.Deadline = now.Wall.Add(a.Timeout)
-	a.Endpoint = lift.Endpoint{Addr: "orders.test:80"}
-	return c
+func (b *bench) call(method string, body *lift.Body) *lift.Attempt {
+	return aCall(b.clock, method, body)
 }
 
+// aCall is a call's attempt of a second; the call has a deadline of ten.
+func aCall(clock *clock, method string, body *lift.Body) *lift.Attempt {
+	now := clock.now()
+	c := &lift.Call{Service: "orders", Method: method, Path: "/things?id=1", Body: body, Deadline: now.Wall.Add(10 * time.Second), Began: now}
+	return c.NewAttempt(lift.AttemptRecord{
+		Endpoint: lift.Endpoint{Addr: "orders.test:80"}, Began: now, Timeout: time.Second, Deadline: now.Wall.Add(time.Second),
+	})
+}
+
+// tryOf starts an attempt of a call.
+func tryOf(c *lift.Call) *lift.Attempt { return c.NewAttempt(lift.AttemptRecord{}) }
+
 // mustCall makes a call that has to bring the short answer.
-func (b *bench) mustCall(t *testing.T, method string) *lift.Call {
+func (b *bench) mustCall(t *testing.T, method string) *lift.Attempt {
 	t.Helper()
 	c := b.call(method, nil)
-	resp, err := b.Call(c)
+	resp, err := b.RoundTrip(c)
 	if err != nil {
 		t.Fatalf("%s: %v", method, err)
 	}

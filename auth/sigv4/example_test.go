@@ -38,10 +38,10 @@ func ExampleNewSource() {
 
 func ExampleSigner_Heed() {
 	s := sigv4.New(sigv4.Config{Service: sigv4.Lambda, Source: sigv4.NewSource(sigv4.SourceOptions{})})
-	step := s.Heed(lift.CallerFunc(func(*lift.Call) (*lift.Response, error) {
+	step := s.Heed(lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) {
 		return &lift.Response{Status: 403, Body: lift.BytesBody(nil)}, nil
 	}))
-	resp, _ := step.Call(&lift.Call{})
+	resp, _ := step.RoundTrip(&lift.Attempt{})
 	fmt.Println(resp.Status)
 	// Output: 403
 }

@@ -21,10 +21,10 @@ const (
 // where AWS refuses a signature says why in the log, at most once a minute: by how
 // much this clock is off, or that the credentials have expired, which are then
 // renewed for the next call.
-func (s *Signer) Heed(next lift.Caller) lift.Caller {
-	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+func (s *Signer) Heed(next lift.RoundTripper) lift.RoundTripper {
+	return lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
 		began := s.Now()
-		resp, err := next.Call(c)
+		resp, err := next.RoundTrip(a)
 		if err == nil && (resp.Status == http.StatusForbidden || resp.Status == http.StatusBadRequest) {
 			content, _ := resp.Body.Complete()
 			s.Refused(resp.Status, lift.Get(resp.Header, "Date"), lift.Get(resp.Header, "X-Amzn-Errortype"), content, began)

@@ -239,9 +239,9 @@ func TestHeed(t *testing.T) {
 		answer := lift.Response{Status: tt.status, Body: lift.BytesBody([]byte(tt.message)), Header: []lift.Field{
 			{Name: "date", Value: testDay.Add(-tt.off).Format(http.TimeFormat)}, {Name: "x-amzn-ErrorType", Value: tt.kind},
 		}}
-		step := s.Heed(lift.CallerFunc(func(*lift.Call) (*lift.Response, error) { a := answer; return &a, nil }))
+		step := s.Heed(lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) { a := answer; return &a, nil }))
 		for range 2 {
-			resp, err := step.Call(&lift.Call{})
+			resp, err := step.RoundTrip(&lift.Attempt{})
 			if content, _ := resp.Body.Complete(); err != nil || resp.Status != tt.status || string(content) != tt.message {
 				t.Errorf("%s: the answer is not passed on: %v %v", name, resp, err)
 			}
@@ -258,7 +258,7 @@ func TestHeedRenews(t *testing.T) {
 		var f *fetched
 		f = newFetched(func() (Credentials, error) { return f.hours(1) })
 		s := New(Config{Service: Lambda, Region: "us-east-1", Source: f.Source, Now: f.now})
-		step := s.Heed(lift.CallerFunc(func(*lift.Call) (*lift.Response, error) {
+		step := s.Heed(lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) {
 			if err := s.Sign(t.Context(), request(t, "GET", "h", "/"), nil); err != nil {
 				t.Error(err)
 			}
@@ -270,7 +270,7 @@ func TestHeedRenews(t *testing.T) {
 		}
 		// Those that came while an attempt ran are not blamed for it.
 		for call, asked := range []int32{1, 2, 2, 3} {
-			if _, err := step.Call(&lift.Call{}); err != nil || f.asked.Load() != asked {
+			if _, err := step.RoundTrip(&lift.Attempt{}); err != nil || f.asked.Load() != asked {
 				t.Errorf("call %d: %v, asked %d times, want %d", call, err, f.asked.Load(), asked)
 			}
 		}

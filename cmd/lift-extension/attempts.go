@@ -24,7 +24,7 @@ type attemptLine struct {
 // most readers keep only the last of several fields with one name.
 type attemptLines []attemptLine
 
-func (l *attemptLines) add(a *lift.Attempt) {
+func (l *attemptLines) add(a *lift.AttemptRecord) {
 	line := attemptLine{
 		Endpoint: a.Endpoint.Addr, Why: a.Why, Outcome: a.Outcome.String(), Fresh: a.Fresh,
 		Took: a.Duration().Round(time.Microsecond).String(), Status: a.Status,

@@ -81,9 +81,10 @@ func (p *program) called(c *lift.Call, resp *lift.Response, err error) {
 	if err != nil {
 		args = append(args, "error", err.Error())
 	}
-	attempts := make(attemptLines, 0, len(c.Attempts)) // not nil: no attempt is [] in JSON
-	for i := range c.Attempts {
-		attempts.add(&c.Attempts[i])
+	tried := c.Attempts()
+	attempts := make(attemptLines, 0, len(tried)) // not nil: no attempt is [] in JSON
+	for i := range tried {
+		attempts.add(&tried[i])
 	}
 	args = append(args, "attempts", attempts)
 	p.log.Debug("call", args...)

@@ -181,11 +181,11 @@ func (f *callFlags) fields() (all []lift.Field, err error) {
 }
 
 // attemptsOf is the record of a call that failed.
-func attemptsOf(err error, c *lift.Call) []lift.Attempt {
+func attemptsOf(err error, c *lift.Call) []lift.AttemptRecord {
 	if e, ok := errors.AsType[*lift.Error](err); ok && len(e.Attempts) > 0 {
 		return e.Attempts
 	}
-	return c.Attempts
+	return c.Attempts()
 }
 
 // withoutPrefix leaves out the "lift: " that a lift.Error begins with.

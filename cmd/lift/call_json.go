@@ -80,7 +80,7 @@ func readAll(body *lift.Body) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-func attemptsJSON(attempts []lift.Attempt, began lift.Instant) []attemptJSON {
+func attemptsJSON(attempts []lift.AttemptRecord, began lift.Instant) []attemptJSON {
 	all := make([]attemptJSON, len(attempts))
 	for i := range attempts {
 		a := &attempts[i]

@@ -12,7 +12,7 @@ import (
 
 // writeAttempts says of each attempt of a call that began then where it went
 // and how it ended.
-func writeAttempts(w io.Writer, attempts []lift.Attempt, began lift.Instant) {
+func writeAttempts(w io.Writer, attempts []lift.AttemptRecord, began lift.Instant) {
 	for i := range attempts {
 		_, _ = fmt.Fprintln(w, attemptLine(i+1, &attempts[i], began))
 	}
@@ -21,7 +21,7 @@ func writeAttempts(w io.Writer, attempts []lift.Attempt, began lift.Instant) {
 // attemptLine is one attempt on one line:
 //
 //	attempt 2 at 301ms: 10.0.0.1:80 failed 503 after 1.2ms, fresh, answered, picked: next in turn of 2: <error>
-func attemptLine(n int, a *lift.Attempt, began lift.Instant) string {
+func attemptLine(n int, a *lift.AttemptRecord, began lift.Instant) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "attempt %d", n)
 	if n > 1 {

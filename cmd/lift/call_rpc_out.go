@@ -44,7 +44,7 @@ func (j *rpcJSON) message(line []byte) error {
 }
 
 // fill writes what is known at the call's end.
-func (j *rpcJSON) fill(reply *rpc.Reply, s *status.Status, m rpc.Method, took time.Duration, attempts []lift.Attempt, began lift.Instant, err error) {
+func (j *rpcJSON) fill(reply *rpc.Reply, s *status.Status, m rpc.Method, took time.Duration, attempts []lift.AttemptRecord, began lift.Instant, err error) {
 	if j.Messages == nil {
 		j.Messages = []json.RawMessage{}
 	}

@@ -50,15 +50,13 @@ func serving(t *testing.T, caller lift.Caller) string {
 func record(c *lift.Call) {
 	began := lift.Now()
 	ended := lift.Instant{Wall: began.Wall.Add(1500 * time.Microsecond), Mono: began.Mono + 1500*time.Microsecond}
-	a := c.Attempt()
-	*a = lift.Attempt{Endpoint: lift.Endpoint{Addr: "10.0.0.1:80"}, Began: began, Ended: ended, Outcome: lift.Failed, Fresh: true, Err: errors.New("refused")}
-	a = c.Attempt()
+	c.NewAttempt(lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "10.0.0.1:80"}, Began: began, Ended: ended, Outcome: lift.Failed, Fresh: true, Err: errors.New("refused")})
 	later := lift.Instant{Wall: began.Wall.Add(time.Second), Mono: began.Mono + time.Second}
 	ended.Wall, ended.Mono = ended.Wall.Add(time.Second), ended.Mono+time.Second
-	*a = lift.Attempt{
+	c.NewAttempt(lift.AttemptRecord{
 		Endpoint: lift.Endpoint{Addr: "10.0.0.2:80", ID: "b", Zone: "use1-az1"}, Began: later, Ended: ended, Outcome: lift.OK, Status: 201, Reached: lift.Answered,
 		Candidates: 2, Why: "next in turn", Timeout: time.Second, Probe: true,
-	}
+	})
 }
 
 func TestCall(t *testing.T) {

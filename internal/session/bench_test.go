@@ -17,8 +17,7 @@ import (
 var reply = []byte(`{"id":"o-1","total":1299,"currency":"EUR","lines":[{"sku":"a","qty":1},{"sku":"b","qty":2}]}`)
 
 func instant(c *lift.Call) (*lift.Response, error) {
-	a := c.Attempt()
-	a.Endpoint.Addr, a.Outcome, a.Status, a.Reached = "10.0.0.1:80", lift.OK, 200, lift.Answered
+	c.NewAttempt(lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "10.0.0.1:80"}, Outcome: lift.OK, Status: 200, Reached: lift.Answered})
 	return &lift.Response{
 		Status: 200, Header: []lift.Field{{Name: "Content-Type", Value: "application/json"}}, Body: lift.BytesBody(reply),
 	}, nil

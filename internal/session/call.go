@@ -383,6 +383,6 @@ func (k *call) finish(err error) *lift.Error {
 	k.stop()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.c.Attempts = append(k.c.Attempts[:0], k.err.Attempts...)
+	k.c.SetAttempts(k.err.Attempts)
 	return k.err
 }

@@ -54,7 +54,7 @@ func Dial(socket string, opts Options) (*Client, error) {
 }
 
 // Call sends c to the sidecar and returns at the answer's head. Canceling c
-// cancels the call in the sidecar too. c.Attempts is filled from the sidecar's
+// cancels the call in the sidecar too. c's record is filled from the sidecar's
 // record at the head, and once more when the body has been read to its end. The
 // request's body stays the caller's to close.
 //

@@ -67,11 +67,13 @@ func dial(t testing.TB, socket string, opts session.Options) *session.Client {
 
 // echo answers with the request's body, whole.
 func echo(c *lift.Call) (*lift.Response, error) {
-	a := c.Attempt()
-	a.Endpoint = lift.Endpoint{ID: "i-1", Addr: "10.0.0.1:80", Zone: "use1-az1"}
-	a.Began, a.Outcome, a.Reached, a.Status, a.Why = lift.Now(), lift.OK, lift.Answered, 200, "only one"
+	a := c.NewAttempt(lift.AttemptRecord{
+		Endpoint: lift.Endpoint{ID: "i-1", Addr: "10.0.0.1:80", Zone: "use1-az1"},
+		Began:    lift.Now(), Outcome: lift.OK, Reached: lift.Answered, Status: 200, Why: "only one",
+	})
 	content, err := c.Body.ReadAll(0)
 	a.Ended = lift.Now()
+	a.End()
 	if err != nil {
 		return nil, lift.Errorf(c, lift.CallCanceled, "%w", err)
 	}

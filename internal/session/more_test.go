@@ -24,10 +24,10 @@ func TestErrorsCross(t *testing.T) {
 	began := time.Now()
 	cl, _ := overSocket(t, lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
 		for i := range 5 {
-			a := c.Attempt()
-			a.Endpoint = lift.Endpoint{Addr: fmt.Sprintf("10.0.0.%d:80", i)}
-			a.Began, a.Ended = lift.Now(), lift.Now()
-			a.Outcome, a.Reached, a.Err, a.Probe, a.Fresh = lift.Failed, lift.MayHaveActed, errors.New("refused \xff"), true, true
+			c.NewAttempt(lift.AttemptRecord{
+				Endpoint: lift.Endpoint{Addr: fmt.Sprintf("10.0.0.%d:80", i)}, Began: lift.Now(), Ended: lift.Now(),
+				Outcome: lift.Failed, Reached: lift.MayHaveActed, Err: errors.New("refused \xff"), Probe: true, Fresh: true,
+			})
 		}
 		return nil, lift.Errorf(c, lift.AllOpen, "every endpoint is out")
 	}), sidecar.Config{}, session.Options{})
@@ -35,10 +35,10 @@ func TestErrorsCross(t *testing.T) {
 	_, _, err := ask(cl, c)
 	wantCode(t, err, lift.AllOpen, lift.MayHaveActed)
 	e, _ := errors.AsType[*lift.Error](err)
-	if e.Service != "orders" || e.Endpoint != "10.0.0.4:80" || len(e.Attempts) != 5 || len(c.Attempts) != 5 || !errors.Is(err, lift.AllOpen) {
+	if e.Service != "orders" || e.Endpoint != "10.0.0.4:80" || len(e.Attempts) != 5 || c.Tries() != 5 || !errors.Is(err, lift.AllOpen) {
 		t.Errorf("%+v", e)
 	}
-	a := c.Attempts[2]
+	a := c.Attempts()[2]
 	if a.Outcome != lift.Failed || a.Err.Error() != "refused \uFFFD" || !a.Probe || !a.Fresh || a.Began.Wall.Before(began) {
 		t.Errorf("%+v", a)
 	}

@@ -33,8 +33,8 @@ func TestEcho(t *testing.T) {
 			if tr := resp.Body.Trailer(); lift.Get(tr, "after") != "all" {
 				t.Errorf("%s of %d: trailer %v", how, size, tr)
 			}
-			if len(c.Attempts) != 1 || c.Attempts[0].Endpoint.Addr != "10.0.0.1:80" || c.Attempts[0].Outcome != lift.OK || c.Attempts[0].Duration() <= 0 {
-				t.Errorf("%s of %d: attempts %+v", how, size, c.Attempts)
+			if a := c.Attempts(); len(a) != 1 || a[0].Endpoint.Addr != "10.0.0.1:80" || a[0].Outcome != lift.OK || a[0].Duration() <= 0 {
+				t.Errorf("%s of %d: attempts %+v", how, size, a)
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 const maxAttempts = 32
 
 // Attempts returns the record as it goes on the wire, its times counted from began.
-func Attempts(attempts []lift.Attempt, began lift.Instant) []*liftv1.Attempt {
+func Attempts(attempts []lift.AttemptRecord, began lift.Instant) []*liftv1.Attempt {
 	if len(attempts) == 0 {
 		return nil
 	}
@@ -44,9 +44,9 @@ func Attempts(attempts []lift.Attempt, began lift.Instant) []*liftv1.Attempt {
 
 // FromAttempts is the reverse of [Attempts]; it appends to into. Causes come as
 // plain text.
-func FromAttempts(into []lift.Attempt, attempts []*liftv1.Attempt, began lift.Instant) []lift.Attempt {
+func FromAttempts(into []lift.AttemptRecord, attempts []*liftv1.Attempt, began lift.Instant) []lift.AttemptRecord {
 	for _, w := range attempts {
-		a := lift.Attempt{
+		a := lift.AttemptRecord{
 			Endpoint:   lift.Endpoint{ID: w.GetEndpointId(), Addr: w.GetEndpointAddr(), Zone: w.GetZone()},
 			Began:      later(began, w.GetBeganNanos()),
 			Timeout:    time.Duration(w.GetTimeoutNanos()),
@@ -74,9 +74,8 @@ func Record(c *lift.Call, attempts []*liftv1.Attempt, began lift.Instant) {
 	if len(attempts) == 0 {
 		return
 	}
-	c.Attempts = c.Attempts[:0]
-	c.Attempt() // makes room inside c for a short record
-	c.Attempts = FromAttempts(c.Attempts[:0], attempts, began)
+	var room [1]lift.AttemptRecord
+	c.SetAttempts(FromAttempts(room[:0], attempts, began))
 }
 
 func later(i lift.Instant, nanos int64) lift.Instant {

@@ -46,7 +46,7 @@ func TestErrorThereAndBack(t *testing.T) {
 	at := lift.Instant{Wall: began.Wall.Add(time.Millisecond), Mono: began.Mono + time.Millisecond}
 	e := &lift.Error{
 		Code: lift.Unavailable, Service: "orders", Endpoint: "10.0.0.1:80", Reached: lift.MayHaveActed, Err: errors.New("reset\xff"),
-		Attempts: []lift.Attempt{
+		Attempts: []lift.AttemptRecord{
 			{Endpoint: lift.Endpoint{ID: "i", Addr: "10.0.0.1:80", Zone: "z"}, Began: at, Ended: lift.Instant{Wall: at.Wall.Add(time.Second), Mono: at.Mono + time.Second}, Timeout: time.Minute, Candidates: 3, Why: "least", Probe: true, Fresh: true, Status: 503, Outcome: lift.Overloaded, Reached: lift.Answered, Err: errors.New("503")},
 			{Endpoint: lift.Endpoint{Addr: "10.0.0.2:80"}, Began: at},
 		},

@@ -28,7 +28,9 @@ func upgrading(t *testing.T, instance string) lift.Caller {
 	t.Helper()
 	up := transport.New(instance, transport.Options{})
 	t.Cleanup(up.Close)
-	return up
+	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+		return up.RoundTrip(c.NewAttempt(lift.AttemptRecord{}))
+	})
 }
 
 // sockets is a door before an instance that speaks WebSocket.

@@ -1,0 +1,110 @@
+package lift
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// lifetime is what calls and attempts have in common: an end, what is given back at
+// the end, and cancellation. All its methods are safe for concurrent use.
+type lifetime struct {
+	mu    sync.Mutex // never held while a hook or a hold runs
+	holds []func()
+	ended bool
+	err   error         // why it was canceled
+	done  chan struct{} // made when first asked for
+	hooks []*func()
+}
+
+// Hold hands over something to give back at the end: a permit, an in-flight
+// count. Each f is run exactly once, the last first. After the end, f runs at once.
+func (l *lifetime) Hold(f func()) {
+	l.mu.Lock()
+	if !l.ended {
+		l.holds = append(l.holds, f)
+		l.mu.Unlock()
+		return
+	}
+	l.mu.Unlock()
+	f()
+}
+
+// End ends the call or attempt and gives back what it holds. Ending twice does nothing.
+func (l *lifetime) End() {
+	l.mu.Lock()
+	holds := l.holds
+	l.holds, l.ended = nil, true
+	l.mu.Unlock()
+	for _, giveBack := range slices.Backward(holds) {
+		giveBack()
+	}
+}
+
+// Cancel tells every step that nobody waits any more, and why. The first cause
+// stays. A nil cause means context.Canceled. Cancel does not wait for anybody.
+func (l *lifetime) Cancel(cause error) {
+	if cause == nil {
+		cause = context.Canceled
+	}
+	l.mu.Lock()
+	if l.err != nil {
+		l.mu.Unlock()
+		return
+	}
+	l.err = cause
+	hooks := l.hooks
+	l.hooks = nil
+	if l.done != nil {
+		close(l.done)
+	}
+	l.mu.Unlock()
+	for _, f := range hooks {
+		(*f)()
+	}
+}
+
+// Err returns the cause of the cancellation, nil if there was none.
+func (l *lifetime) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Done is closed at the cancellation. The channel is made at the first use.
+func (l *lifetime) Done() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done == nil {
+		l.done = make(chan struct{})
+		if l.err != nil {
+			close(l.done)
+		}
+	}
+	return l.done
+}
+
+// OnCancel has f run at the cancellation, at once if that has been. stop takes f
+// back and reports whether it did so before f was started. f must not block.
+func (l *lifetime) OnCancel(f func()) (stop func() bool) {
+	l.mu.Lock()
+	if l.err != nil {
+		l.mu.Unlock()
+		f()
+		return func() bool { return false }
+	}
+	hook := &f
+	l.hooks = append(l.hooks, hook)
+	l.mu.Unlock()
+	return func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		i := slices.Index(l.hooks, hook)
+		if i < 0 {
+			return false
+		}
+		l.hooks[i] = l.hooks[len(l.hooks)-1]
+		l.hooks = l.hooks[:len(l.hooks)-1]
+		return true
+	}
+}

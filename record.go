@@ -1,0 +1,97 @@
+package lift
+
+import "time"
+
+// AttemptRecord says what is known of one attempt: where it went, why, and how it
+// ended. It is a plain value that can be copied and kept; errors, the SDK and the
+// wire carry it. The record of an attempt that still runs has the Outcome Unjudged.
+type AttemptRecord struct {
+	Endpoint Endpoint
+	// Began and Ended are read when the endpoint was picked and when the
+	// attempt was judged.
+	Began, Ended Instant
+	// Timeout is the attempt's own limit; 0 is none.
+	Timeout time.Duration
+	// Deadline is the wall time at which the attempt is cut: the end of Timeout
+	// or the call's deadline, whichever comes first. Zero is none.
+	Deadline time.Time
+	// Candidates is how many endpoints the picker could choose from.
+	Candidates int
+	// Why says in a few words how the endpoint was chosen.
+	Why string
+	// Probe: this attempt is a half-open endpoint's one probe.
+	Probe bool
+	// Fresh: the connection was opened for this attempt, not taken warm.
+	Fresh bool
+	// Status is the HTTP status of the answer, 0 without one.
+	Status int
+	// GRPC is the grpc-status of the answer to a gRPC call, a number; "none" if it
+	// ended without one; "" before, and of calls that are not gRPC.
+	GRPC string
+	// RetryAfter is what the endpoint asked for: how long to wait before another try,
+	// negative for none at all, 0 if it said nothing.
+	RetryAfter time.Duration
+	Outcome    Outcome
+	Reached    Reached
+	// Err is why there was no (whole) answer, nil if there was.
+	Err error
+}
+
+// Cut reports whether the attempt is limited by the call's deadline and not by
+// its own timeout.
+func (r *AttemptRecord) Cut() bool {
+	return !r.Deadline.IsZero() && (r.Timeout <= 0 || r.Deadline.Before(r.Began.Wall.Add(r.Timeout)))
+}
+
+// Duration is the attempt's length by the wall clock, 0 while it runs.
+func (r *AttemptRecord) Duration() time.Duration {
+	if r.Ended.IsZero() {
+		return 0
+	}
+	return r.Ended.Since(r.Began)
+}
+
+// Attempts returns a copy of the call's record: what was tried, in order, each
+// attempt as it was last published. It is nil before the first attempt. Safe for
+// concurrent use, also while attempts run.
+func (c *Call) Attempts() []AttemptRecord { return c.AppendAttempts(nil, 0) }
+
+// AppendAttempts appends to dst what [Call.Attempts] returns, without the first skip
+// attempts, and returns the longer slice. Safe for concurrent use.
+func (c *Call) AppendAttempts(dst []AttemptRecord, skip int) []AttemptRecord {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append(dst, c.record[min(skip, len(c.record)):]...)
+}
+
+// SetAttempts replaces the call's record by a copy of records. It is for a Caller
+// that hears from another process what was tried, and starts no attempts itself.
+// Safe for concurrent use.
+func (c *Call) SetAttempts(records []AttemptRecord) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.record == nil {
+		c.record = c.inline[:0]
+	}
+	c.record = append(c.record[:0], records...)
+}
+
+// Tries returns how many attempts have been started. Safe for concurrent use.
+func (c *Call) Tries() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.record)
+}
+
+// Tried reports whether the call has been tried at the endpoint with this key.
+// Safe for concurrent use.
+func (c *Call) Tried(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.record {
+		if c.record[i].Endpoint.Key() == key {
+			return true
+		}
+	}
+	return false
+}
