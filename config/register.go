@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,17 @@ func registeredCheck(g layer) registry.Check {
 		c.HTTP = "http://" + own + c.HTTP
 	case c.HTTP == "" && c.TCP == "":
 		c.TCP = own
+	}
+	return anyHost(c)
+}
+
+// anyHost permits c to ask the host that it names. The file is the operator's, who may
+// have any host asked; a program that announces itself may only have its own asked.
+func anyHost(c registry.Check) registry.Check {
+	if u, err := url.Parse(c.HTTP); err == nil && c.HTTP != "" {
+		c.Host = u.Hostname()
+	} else if host, _, err := net.SplitHostPort(c.TCP); err == nil {
+		c.Host = host
 	}
 	return c
 }

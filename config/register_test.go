@@ -13,15 +13,15 @@ func TestRegisterArrives(t *testing.T) {
 	for text, want := range map[string]registry.Instance{
 		`{service: orders, port: 8080, address: 10.0.1.7}`: {
 			ID: "orders-10.0.1.7-8080", Service: "orders", Addr: "10.0.1.7:8080",
-			Check: registry.Check{TCP: "127.0.0.1:8080", RemoveAfter: time.Hour},
+			Check: registry.Check{TCP: "127.0.0.1:8080", Host: "127.0.0.1", RemoveAfter: time.Hour},
 		},
 		`{service: orders, port: 8080, address: "fd00::7", check: {http: /healthz, interval: 5s, remove_after: 2m}}`: {
 			ID: "orders-fd00::7-8080", Service: "orders", Addr: "[fd00::7]:8080",
-			Check: registry.Check{HTTP: "http://127.0.0.1:8080/healthz", Interval: 5 * time.Second, RemoveAfter: 2 * time.Minute},
+			Check: registry.Check{HTTP: "http://127.0.0.1:8080/healthz", Host: "127.0.0.1", Interval: 5 * time.Second, RemoveAfter: 2 * time.Minute},
 		},
 		`{service: orders, port: 8080, address: orders.internal, id: one, zone: z1, weight: 3, tags: [v2], check: {tcp: "10.0.0.9:1"}}`: {
 			ID: "one", Service: "orders", Addr: "orders.internal:8080", Zone: "z1", Weight: 3, Tags: []string{"v2"},
-			Check: registry.Check{TCP: "10.0.0.9:1", RemoveAfter: time.Hour},
+			Check: registry.Check{TCP: "10.0.0.9:1", Host: "10.0.0.9", RemoveAfter: time.Hour},
 		},
 	} {
 		c := sound1(t, "register: "+text+"\nservices: {}\n", env())

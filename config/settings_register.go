@@ -96,7 +96,7 @@ func hostAlone(s string) error {
 
 func checkAddr(s string) error {
 	i := draft()
-	i.Check.TCP = s
+	i.Check = anyHost(registry.Check{TCP: s})
 	return i.Validate()
 }
 
@@ -108,6 +108,6 @@ func probeURL(s string) error {
 		return nil
 	}
 	i := draft()
-	i.Check.HTTP = s
+	i.Check = anyHost(registry.Check{HTTP: s})
 	return i.Validate()
 }

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Registrar announces instances to a registry, so that others find them.
@@ -49,30 +47,6 @@ type Instance struct {
 	Check Check
 }
 
-// Check is how a registry finds out whether an instance is well: it asks an
-// HTTP URL, or connects to a TCP address, or waits for the registrar to say so
-// within a TTL. At most one of the three is set.
-type Check struct {
-	// HTTP is a URL that answers 2xx while the instance is well.
-	HTTP string
-	// TCP is a host:port that takes connections while the instance is well.
-	TCP string
-	// TTL is for how long a sign of life from the [Registrar] is good. The
-	// Registrar gives them while the process runs.
-	TTL time.Duration
-	// Interval is how often HTTP or TCP is asked; 0 is [DefaultInterval].
-	Interval time.Duration
-	// Timeout is how long an answer may take; 0 is the Interval, at most 10 s.
-	Timeout time.Duration
-	// RemoveAfter is how long an instance may be unwell before the registry
-	// forgets it; 0 is never. It is for processes that die without a word.
-	RemoveAfter time.Duration
-}
-
-// DefaultInterval is how often a check is made that does not say how often.
-// Source: the examples of Consul's documentation.
-const DefaultInterval = 10 * time.Second
-
 // The limits of an [Instance]. Sources: DNS labels (RFC 1035, section 2.3.4) for
 // the name, and Consul's Weights (16 bit) for the weight.
 const (
@@ -80,24 +54,6 @@ const (
 	maxService = 63
 	maxWeight  = 1<<16 - 1
 )
-
-// IsZero reports whether there is no check.
-func (c Check) IsZero() bool { return c == Check{} }
-
-// WithDefaults returns the check with its defaults filled in. A check that asks
-// nobody has none.
-func (c Check) WithDefaults() Check {
-	if c.HTTP == "" && c.TCP == "" {
-		return c
-	}
-	if c.Interval == 0 {
-		c.Interval = DefaultInterval
-	}
-	if c.Timeout == 0 {
-		c.Timeout = min(c.Interval, 10*time.Second)
-	}
-	return c
-}
 
 // Validate returns everything that is wrong with i, joined, or nil.
 func (i Instance) Validate() error {
@@ -127,46 +83,10 @@ func (i Instance) Validate() error {
 	if _, empty := i.Meta[""]; empty {
 		say("a key of meta is empty")
 	}
-	if err := i.Check.validate(); err != nil {
+	if err := i.Check.validate(i.Addr); err != nil {
 		say("the check: %w", err)
 	}
 	return errors.Join(wrong...)
-}
-
-func (c Check) validate() error {
-	kinds := 0
-	for _, set := range []bool{c.HTTP != "", c.TCP != "", c.TTL != 0} {
-		if set {
-			kinds++
-		}
-	}
-	switch {
-	case c.IsZero():
-		return nil
-	case kinds != 1:
-		return errors.New("set one of http, tcp and ttl")
-	case c.TTL < 0 || c.Interval < 0 || c.Timeout < 0 || c.RemoveAfter < 0:
-		return errors.New("times are not negative")
-	case c.TTL != 0 && c.TTL < time.Second:
-		return fmt.Errorf("a ttl of %s is too short; 1s is the shortest", c.TTL)
-	case c.TTL != 0 && (c.Interval != 0 || c.Timeout != 0):
-		return errors.New("a ttl has neither interval nor timeout: the registry asks nobody")
-	case c.Interval != 0 && c.Interval < time.Second:
-		return fmt.Errorf("an interval of %s is too short; 1s is the shortest", c.Interval)
-	case c.TCP != "":
-		if err := reachable(c.TCP); err != nil {
-			return fmt.Errorf("tcp %q: %w", c.TCP, err)
-		}
-	case c.HTTP != "":
-		u, err := url.Parse(c.HTTP)
-		if err != nil {
-			return fmt.Errorf("http: %w", err)
-		}
-		if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return fmt.Errorf("http %q: a whole URL is needed, such as %q", c.HTTP, "http://10.0.0.7:8080/healthz")
-		}
-	}
-	return nil
 }
 
 // reachable tells why nobody can connect to addr, nil if one might.

@@ -3,6 +3,8 @@ package registry_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -26,7 +28,7 @@ func TestInstanceValidate(t *testing.T) {
 	}{
 		{"good", func(*registry.Instance) {}, ""},
 		{"least", func(i *registry.Instance) { *i = registry.Instance{ID: "a", Service: "b", Addr: "c:1"} }, ""},
-		{"IPv6", func(i *registry.Instance) { i.Addr = "[2001:db8::7]:8080" }, ""},
+		{"IPv6", func(i *registry.Instance) { i.Addr, i.Check.HTTP = "[2001:db8::7]:8080", "http://[2001:db8::7]:8080/" }, ""},
 		{"no id", func(i *registry.Instance) { i.ID = "" }, "no id"},
 		{"id with a space", func(i *registry.Instance) { i.ID = "a b" }, `the id "a b"`},
 		{"id with a slash", func(i *registry.Instance) { i.ID = "../a" }, "the id"},
@@ -45,6 +47,7 @@ func TestInstanceValidate(t *testing.T) {
 		{"big weight", func(i *registry.Instance) { i.Weight = 65536 }, "the weight 65536"},
 		{"empty tag", func(i *registry.Instance) { i.Tags = []string{"a", ""} }, "a tag is empty"},
 		{"empty key", func(i *registry.Instance) { i.Meta = map[string]string{"": "x"} }, "a key of meta"},
+		{"only a host", func(i *registry.Instance) { i.Check = registry.Check{Host: "10.0.0.7"} }, "set one of"},
 		{"two checks", func(i *registry.Instance) { i.Check.TCP = "10.0.0.7:1" }, "set one of"},
 		{"only an interval", func(i *registry.Instance) { i.Check = registry.Check{Interval: time.Second} }, "set one of"},
 		{"TCP", func(i *registry.Instance) { i.Check = registry.Check{TCP: "10.0.0.7:8080", Interval: time.Second} }, ""},
@@ -69,6 +72,53 @@ func TestInstanceValidate(t *testing.T) {
 	}
 }
 
+// A check leads to the instance's own host, at any port.
+func TestCheckHost(t *testing.T) {
+	for _, tt := range []struct {
+		addr, http, tcp, host string
+		says                  string // "" is valid
+	}{
+		{"10.0.0.7:8080", "http://10.0.0.7:9090/healthz", "", "", ""},
+		{"10.0.0.7:8080", "https://10.0.0.7", "", "", ""},
+		{"10.0.0.7:8080", "", "10.0.0.7:1", "", ""},
+		{"10.0.0.7:8080", "http://[::ffff:10.0.0.7]/", "", "", ""},
+		{"[::ffff:10.0.0.7]:8080", "http://10.0.0.7/", "", "", ""},
+		{"[2001:db8::7]:8080", "http://[2001:DB8:0:0::7]:81/", "", "", ""},
+		{"[2001:db8::7]:8080", "", "[2001:DB8:0:0::7]:81", "", ""},
+		{"[fe80::7%eth0]:8080", "http://[fe80::7%25eth0]/", "", "", ""},
+		{"orders.internal:8080", "http://Orders.Internal.:81/", "", "", ""},
+		{"orders.internal.:8080", "", "orders.internal:81", "", ""},
+		{"10.0.0.7:8080", "http://127.0.0.1:8080/", "", "127.0.0.1", ""},
+		{"10.0.0.7:8080", "", "localhost:8080", "LOCALHOST", ""},
+		{"10.0.0.7:8080", "http://[::1]:8080/", "", "::1", ""},
+
+		{"10.0.0.7:8080", "http://169.254.169.254/latest/meta-data/", "", "", "the host is 169.254.169.254; want the instance's own, 10.0.0.7, at any port"},
+		{"10.0.0.7:8080", "", "10.0.0.8:22", "", `tcp "10.0.0.8:22": the host is 10.0.0.8; want the instance's own`},
+		{"10.0.0.7:8080", "http://127.0.0.1:8500/", "", "", "the host is 127.0.0.1"},
+		{"10.0.0.7:8080", "http://localhost:8500/", "", "", "the host is localhost"},
+		{"10.0.0.7:8080", "http://orders.internal/", "", "", "the host is orders.internal"},
+		{"orders.internal:8080", "http://10.0.0.7/", "", "", "the host is 10.0.0.7"},
+		{"orders.internal:8080", "http://orders.internal.evil/", "", "", "the host is"},
+		{"10.0.0.7:8080", "http://10.0.0.7.:80/", "", "", "the host is 10.0.0.7."},
+		{"10.0.0.7:8080", "http://0x0a000007/", "", "", "the host is 0x0a000007"},
+		{"[fe80::7%eth0]:8080", "http://[fe80::7%25eth1]/", "", "", "the host is fe80::7%eth1"},
+		{"10.0.0.7:8080", "http://10.0.0.7@evil/", "", "", "a user and password are not supported"},
+		{"10.0.0.7:8080", "http://u:secret@10.0.0.7/", "", "", "a user and password are not supported"},
+		{"10.0.0.7:8080", `http://evil\@10.0.0.7/`, "", "", "http: "},
+		{"10.0.0.7:8080", "http://10.0.0.7:0/", "", "", `"0" is not a port`},
+		{"10.0.0.7:8080", "http://10.0.0.7:65536/", "", "", `"65536" is not a port`},
+		{"10.0.0.7:8080", "http://:8080/", "", "", "a whole URL is needed"},
+		{"10.0.0.7:8080", "http://10.0.0.7/", "", "127.0.0.1", "the host is 10.0.0.7; want that of Check.Host, 127.0.0.1"},
+	} {
+		i := good()
+		i.Addr, i.Check = tt.addr, registry.Check{HTTP: tt.http, TCP: tt.tcp, Host: tt.host}
+		err := i.Validate()
+		if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%s %s%s, host %q: got %v, want %q", tt.addr, tt.http, tt.tcp, tt.host, err, tt.says)
+		}
+	}
+}
+
 func TestCheckDefaults(t *testing.T) {
 	for _, tt := range []struct{ in, want registry.Check }{
 		{registry.Check{}, registry.Check{}},
@@ -85,7 +135,9 @@ func TestCheckDefaults(t *testing.T) {
 
 // What is valid has an address and a check that others can be given.
 func FuzzInstanceValidate(f *testing.F) {
-	f.Add("orders-1", "orders", "10.0.0.7:80", "http://a/")
+	f.Add("orders-1", "orders", "10.0.0.7:80", "http://10.0.0.7/")
+	f.Add("orders-1", "orders", "[fd00::7]:80", "http://[FD00:0::7]:81/x?y#z")
+	f.Add("orders-1", "orders", "a.:80", "https://A:1@b/")
 	f.Add("", "a.b", "[::]:0", "http://[")
 	f.Add("a\x00", "a b", "a/b:80", "://")
 	f.Fuzz(func(t *testing.T, id, service, addr, check string) {
@@ -96,8 +148,21 @@ func FuzzInstanceValidate(f *testing.F) {
 		if strings.ContainsAny(id+service+addr, "\x00\r\n\t /") {
 			t.Errorf("%q %q %q is valid", id, service, addr)
 		}
-		if u, err := url.Parse(check); check != "" && (err != nil || u.Host == "") {
-			t.Errorf("the check %q is valid", check)
+		if check == "" {
+			return
+		}
+		own, _, _ := net.SplitHostPort(addr)
+		u, err := url.Parse(check)
+		if err != nil || u.User != nil {
+			t.Fatalf("the check %q is valid", check)
+		}
+		// What the check dials is the same address, or the same name.
+		if a, err := netip.ParseAddr(u.Hostname()); err == nil {
+			if b, err := netip.ParseAddr(own); err != nil || a.Unmap() != b.Unmap() {
+				t.Errorf("the check %q leads away from %s", check, addr)
+			}
+		} else if !strings.EqualFold(strings.Trim(u.Hostname(), "."), strings.Trim(own, ".")) {
+			t.Errorf("the check %q leads away from %s", check, addr)
 		}
 	})
 }

@@ -137,6 +137,20 @@ func TestRegister(t *testing.T) {
 		// Errors: the instance's, the registry's.
 		err := client.Register(t.Context(), registry.Instance{ID: "x", Service: "y", Addr: ":80"})
 		wantCode(t, err, lift.InvalidCall)
+		// Nobody has the sidecar ask another host, nor permits it to himself.
+		for _, check := range []registry.Check{
+			{HTTP: "http://169.254.169.254/latest/"},
+			{HTTP: "http://169.254.169.254/latest/", Host: "169.254.169.254"},
+			{TCP: "127.0.0.1:22", Host: "127.0.0.1"},
+		} {
+			evil := orders1
+			evil.Check = check
+			err := client.Register(t.Context(), evil)
+			wantCode(t, err, lift.InvalidCall)
+			if err == nil || !strings.Contains(err.Error(), "want the instance's own, 10.0.0.7") || l.has("orders-1") {
+				t.Errorf("%+v: %v", check, err)
+			}
+		}
 		l.fail = errors.New("permission denied")
 		err = client.Register(t.Context(), orders1)
 		if e := wantCode(t, err, lift.Unavailable); !strings.Contains(e.Error(), "permission denied") || e.Service != "orders" {

@@ -115,7 +115,7 @@ func (i *instance) dial(context.Context, string, string) (net.Conn, error) {
 func orders() registry.Instance {
 	return registry.Instance{
 		ID: "orders-1", Service: "orders", Addr: "[fd00::7]:8080", Zone: "z1", Weight: 3, Tags: []string{"v2"}, Meta: map[string]string{"a": "b"},
-		Check: registry.Check{TCP: "127.0.0.1:8080", Interval: 5 * s, RemoveAfter: 10 * time.Minute},
+		Check: registry.Check{TCP: "127.0.0.1:8080", Host: "127.0.0.1", Interval: 5 * s, RemoveAfter: 10 * time.Minute},
 	}
 }
 

@@ -298,7 +298,8 @@ func (x *Instance) GetCheck() *Check {
 // http, tcp and ttl_nanos is set.
 type Check struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A URL that answers 2xx while the instance is well.
+	// A URL that answers 2xx while the instance is well. Its host is that of addr; the
+	// port may be another. The same holds for tcp.
 	Http string `protobuf:"bytes,1,opt,name=http,proto3" json:"http,omitempty"`
 	// A host:port that takes connections while the instance is well.
 	Tcp string `protobuf:"bytes,2,opt,name=tcp,proto3" json:"tcp,omitempty"`

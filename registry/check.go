@@ -1,0 +1,140 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Check is how a registry finds out whether an instance is well: it asks an
+// HTTP URL, or connects to a TCP address, or waits for the registrar to say so
+// within a TTL. At most one of the three is set.
+//
+// HTTP and TCP lead to the host of the instance's own address, at any port. Whoever
+// may announce an instance could otherwise have the registrar connect to any place
+// that it reaches. For the same reason redirects are not followed.
+type Check struct {
+	// HTTP is a URL that answers 2xx while the instance is well.
+	HTTP string
+	// TCP is a host:port that takes connections while the instance is well.
+	TCP string
+	// Host is the host that HTTP and TCP lead to instead of the instance's own, such
+	// as 127.0.0.1 where Lift and the instance share a machine; "" is the instance's
+	// own. It is a permission of whoever runs the registrar: the Lift API does not
+	// carry it, so a program that announces itself to a sidecar cannot set it.
+	Host string
+	// TTL is for how long a sign of life from the [Registrar] is good. The
+	// Registrar gives them while the process runs.
+	TTL time.Duration
+	// Interval is how often HTTP or TCP is asked; 0 is [DefaultInterval].
+	Interval time.Duration
+	// Timeout is how long an answer may take; 0 is the Interval, at most 10 s.
+	Timeout time.Duration
+	// RemoveAfter is how long an instance may be unwell before the registry
+	// forgets it; 0 is never. It is for processes that die without a word.
+	RemoveAfter time.Duration
+}
+
+// DefaultInterval is how often a check is made that does not say how often.
+// Source: the examples of Consul's documentation.
+const DefaultInterval = 10 * time.Second
+
+// IsZero reports whether there is no check.
+func (c Check) IsZero() bool { return c == Check{} }
+
+// WithDefaults returns the check with its defaults filled in. A check that asks
+// nobody has none.
+func (c Check) WithDefaults() Check {
+	if c.HTTP == "" && c.TCP == "" {
+		return c
+	}
+	if c.Interval == 0 {
+		c.Interval = DefaultInterval
+	}
+	if c.Timeout == 0 {
+		c.Timeout = min(c.Interval, 10*time.Second)
+	}
+	return c
+}
+
+// validate returns what is wrong with the check of an instance at addr, or nil.
+func (c Check) validate(addr string) error {
+	kinds := 0
+	for _, set := range []bool{c.HTTP != "", c.TCP != "", c.TTL != 0} {
+		if set {
+			kinds++
+		}
+	}
+	switch {
+	case c.IsZero():
+		return nil
+	case kinds != 1:
+		return errors.New("set one of http, tcp and ttl")
+	case c.TTL < 0 || c.Interval < 0 || c.Timeout < 0 || c.RemoveAfter < 0:
+		return errors.New("times are not negative")
+	case c.TTL != 0 && c.TTL < time.Second:
+		return fmt.Errorf("a ttl of %s is too short; 1s is the shortest", c.TTL)
+	case c.TTL != 0 && (c.Interval != 0 || c.Timeout != 0):
+		return errors.New("a ttl has neither interval nor timeout: the registry asks nobody")
+	case c.Interval != 0 && c.Interval < time.Second:
+		return fmt.Errorf("an interval of %s is too short; 1s is the shortest", c.Interval)
+	case c.TCP != "":
+		if err := reachable(c.TCP); err != nil {
+			return fmt.Errorf("tcp %q: %w", c.TCP, err)
+		}
+		host, _, _ := net.SplitHostPort(c.TCP)
+		if err := c.leadsTo(host, addr); err != nil {
+			return fmt.Errorf("tcp %q: %w", c.TCP, err)
+		}
+	case c.HTTP != "":
+		u, err := url.Parse(c.HTTP)
+		if err != nil {
+			return fmt.Errorf("http: %w", err)
+		}
+		if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+			return fmt.Errorf("http %q: a whole URL is needed, such as %q", c.HTTP, "http://10.0.0.7:8080/healthz")
+		}
+		if u.User != nil {
+			return fmt.Errorf("http %q: a user and password are not supported; remove what is before the @", u.Redacted())
+		}
+		if n, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || n == 0) {
+			return fmt.Errorf("http %q: %q is not a port from 1 to 65535", c.HTTP, u.Port())
+		}
+		if err := c.leadsTo(u.Hostname(), addr); err != nil {
+			return fmt.Errorf("http %q: %w", c.HTTP, err)
+		}
+	}
+	return nil
+}
+
+// leadsTo reports an error if host is not the one that the check of an instance at addr
+// may ask.
+func (c Check) leadsTo(host, addr string) error {
+	if c.Host != "" {
+		if !sameHost(host, c.Host) {
+			return fmt.Errorf("the host is %s; want that of Check.Host, %s", host, c.Host)
+		}
+		return nil
+	}
+	own, _, err := net.SplitHostPort(addr)
+	if err == nil && !sameHost(host, own) { // an address that is none is refused already
+		return fmt.Errorf("the host is %s; want the instance's own, %s, at any port", host, own)
+	}
+	return nil
+}
+
+// sameHost compares hosts as they are dialed: addresses by their value, an IPv4 address
+// in IPv6 as the IPv4 address, names without case and final dot.
+func sameHost(a, b string) bool {
+	x, errX := netip.ParseAddr(strings.Trim(a, "[]"))
+	y, errY := netip.ParseAddr(strings.Trim(b, "[]"))
+	if errX == nil && errY == nil {
+		return x.Unmap() == y.Unmap()
+	}
+	return errX != nil && errY != nil && strings.EqualFold(strings.TrimSuffix(a, "."), strings.TrimSuffix(b, "."))
+}
