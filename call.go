@@ -55,9 +55,11 @@ type Call struct {
 	Priority int
 	// Idempotent overrides what the method says.
 	Idempotent Idempotence
-	// Deadline is the wall time by which the call must be over. Zero: none yet.
+	// Deadline is the wall time by which the call must be over. Zero: none yet. It
+	// shortens the call, and not the share of its timeout that an attempt has.
 	Deadline time.Time
-	// Timeout, if positive, takes the place of the service's configured timeout.
+	// Timeout, if positive, takes the place of the service's configured timeout. Each
+	// attempt has half of it, unless the service's attempt_timeout is set.
 	Timeout time.Duration
 	// Began is when the call entered the stack.
 	Began Instant

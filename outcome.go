@@ -18,8 +18,8 @@ const (
 	Overloaded
 	// Canceled: the caller gave up first. Judges nobody.
 	Canceled
-	// CutShort: the call's own deadline cut the attempt before the attempt's
-	// timeout did. Judges nobody.
+	// CutShort: the call's own time, its deadline or its share of a timeout shorter than
+	// the service's, cut the attempt before the service's timeouts did. Judges nobody.
 	CutShort
 	// Straddled: a freeze lay inside the attempt. Judges nobody.
 	Straddled

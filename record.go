@@ -15,6 +15,9 @@ type AttemptRecord struct {
 	// Deadline is the wall time at which the attempt is cut: the end of Timeout
 	// or the call's deadline, whichever comes first. Zero is none.
 	Deadline time.Time
+	// Hurried: the call's own timeout, shorter than the service's, left the attempt less
+	// time than the service would. To run out of it says nothing against the endpoint.
+	Hurried bool
 	// Candidates is how many endpoints the picker could choose from.
 	Candidates int
 	// Why says in a few words how the endpoint was chosen.

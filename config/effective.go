@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // services lays what is said of each service over the defaults, and checks what
@@ -50,11 +49,6 @@ func (r *reader) merge(keep func(*rule) bool, layers ...layer) layer {
 		if d, ok := r.effective(&s.rule, layers...); ok {
 			out[s.path] = d
 		}
-	}
-	said := slices.ContainsFunc(layers, func(l layer) bool { _, ok := l["attempt_timeout"]; return ok })
-	if timeout, ok := out["timeout"]; ok && !said {
-		half := timeout.ns / 2
-		out["attempt_timeout"] = datum{text: formatDuration(time.Duration(half)), ns: half, origin: origin{derived: "half of timeout"}}
 	}
 	for _, pair := range orderedKeys() {
 		less, more := out[pair[0]], out[pair[1]]

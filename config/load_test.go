@@ -131,7 +131,7 @@ func TestDefaultsAreThePackagesOwn(t *testing.T) {
 	if got, want := s.Transport, (transport.Config{}).WithDefaults(); got != want {
 		t.Errorf("transport %+v, want %+v", got, want)
 	}
-	if s.Timeout != 2*time.Second || s.AttemptTimeout != time.Second || s.Balancer != balancer.LeastRequest || s.Warm != 0 {
+	if s.Timeout != 2*time.Second || s.AttemptTimeout != 0 || s.Balancer != balancer.LeastRequest || s.Warm != 0 {
 		t.Errorf("service %+v", s)
 	}
 	if c.Socket != "/tmp/lift/lift.sock" || c.SocketMode != 0o600 || c.Log != (Log{slog.LevelInfo, "auto"}) {

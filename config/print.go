@@ -64,6 +64,9 @@ func (p *printer) layer(depth int, rules []*rule, values layer) {
 	var open []string
 	for _, r := range rules {
 		d, ok := values[r.path]
+		if !ok && r.eachCall {
+			p.line(depth, "# "+r.path+": "+r.derived+"  # default")
+		}
 		if !ok || r.kind == toggle && d.text == "true" && said(values, r.path) {
 			continue
 		}

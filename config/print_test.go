@@ -31,7 +31,7 @@ environments:
 		"  level: warn  # variable LIFT_LOG_LEVEL\n",
 		"  format: auto  # default\n",
 		"    timeout: 3s  # lift.yaml:3\n",
-		"    attempt_timeout: 1.5s  # default: half of timeout\n",
+		"    # attempt_timeout: half of the call's time  # default\n",
 		"        burst: 10  # default\n",
 		"    warm: 2  # environment prod, lift.yaml:8\n",
 		"    endpoints: \"***\"  # lift.yaml:6, from variable DB_SECRET\n",

@@ -32,6 +32,9 @@ type rule struct {
 	// from other keys, as derived says; "" without: the key is required.
 	preset  string
 	derived string
+	// eachCall: derived is worked out anew for each call, so that print has no value
+	// for it and says derived in a comment.
+	eachCall bool
 	// own: the key stands in a service, not in defaults.
 	own bool
 	// live: a reload takes it up; else it takes effect at the next start.

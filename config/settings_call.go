@@ -18,8 +18,8 @@ func callSettings() []setting[mesh.ServiceConfig] {
 			why:   "a function that waits costs money; the invocation's deadline holds in any case",
 		}, func(s *sc, d datum) { s.Timeout = time.Duration(d.ns) }},
 		{rule{
-			path: "attempt_timeout", kind: duration, low: "100us", high: "1h", derived: "half of timeout", sample: "1s",
-			means: "time for one attempt; at most timeout",
+			path: "attempt_timeout", kind: duration, low: "100us", high: "1h", derived: "half of the call's time", eachCall: true, sample: "1s",
+			means: "time for one attempt, up to the answer's head; at most timeout",
 			why:   "leaves time for another endpoint after one that hangs",
 		}, func(s *sc, d datum) { s.AttemptTimeout = time.Duration(d.ns) }},
 		{rule{

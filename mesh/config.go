@@ -27,9 +27,11 @@ type ServiceConfig struct {
 	// Registry tells who serves it, under the name Lookup ("" is Name).
 	Registry registry.Registry
 	Lookup   string
-	// Timeout is for the whole call, retries included. Default 2 s.
+	// Timeout is for the whole call, retries included. Default 2 s. A call's own
+	// Timeout takes its place.
 	Timeout time.Duration
-	// AttemptTimeout is for one attempt. Default half of Timeout.
+	// AttemptTimeout is for one attempt, up to the answer's head. 0 is the default: half
+	// of the call's own Timeout, or of Timeout above where it has none.
 	AttemptTimeout time.Duration
 	Retry          resilience.RetryConfig
 	// Idempotent: every call may be sent twice, whatever its method, unless the caller

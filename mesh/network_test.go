@@ -29,6 +29,7 @@ type instance struct {
 	mu     sync.Mutex
 	addr   string
 	hung   chan struct{} // not nil: requests wait for it
+	after  time.Duration // how long it takes to answer
 	status int
 	grpc   map[string]string // not nil: answers in gRPC, with these trailers
 	drip   bool              // answers never end: a line each 100 ms
@@ -86,7 +87,7 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, status, grpc, drip, breaks := i.hung, i.status, i.grpc, i.drip, i.breaks
+	hung, after, status, grpc, drip, breaks := i.hung, i.after, i.status, i.grpc, i.drip, i.breaks
 	i.mu.Unlock()
 	if hung != nil {
 		select {
@@ -98,6 +99,11 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	_, _ = io.Copy(io.Discard, r.Body)
+	select {
+	case <-time.After(after):
+	case <-i.Gone():
+		return
+	}
 	if grpc != nil {
 		w.Header().Set("Content-Type", "application/grpc")
 		for name, value := range grpc {

@@ -80,9 +80,6 @@ func (c ServiceConfig) withDefaults() ServiceConfig {
 	if c.Timeout == 0 {
 		c.Timeout = 2 * time.Second
 	}
-	if c.AttemptTimeout == 0 {
-		c.AttemptTimeout = c.Timeout / 2
-	}
 	if c.Lookup == "" {
 		c.Lookup = c.Name
 	}

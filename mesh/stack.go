@@ -36,7 +36,7 @@ func (s *Service) attempt(cfg *ServiceConfig, m *member) lift.RoundTripper {
 		// Sees the attempt's end, whatever it is, and gives back what Pick took.
 		m.judge,
 		// Near to the wire: what it cuts is the endpoint's time alone.
-		resilience.AttemptTimeout(cfg.AttemptTimeout),
+		resilience.AttemptTimeout(cfg.AttemptTimeout, cfg.Timeout),
 		// Below the judge, which is told in the caller's terms and not in the endpoint's.
 		cfg.Adapt,
 	)

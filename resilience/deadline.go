@@ -56,14 +56,28 @@ func InvocationMargin(left time.Duration) time.Duration {
 	return min(left/10, 50*time.Millisecond)
 }
 
-// AttemptTimeout limits one attempt: by timeout, and by the call's deadline
-// where that is nearer. The attempt's connection enforces it.
-func AttemptTimeout(timeout time.Duration) lift.AttemptPolicy {
+// AttemptTimeout limits one attempt: by timeout, and by the call's deadline where
+// that is nearer. The attempt's connection enforces it.
+//
+// timeout 0 gives each attempt half of the call's own time, so that one that hangs
+// leaves time for another endpoint. The call's own time is its Timeout, or service,
+// the timeout of its service. A deadline that it came with ends the call and does not
+// change that share: it says when the caller stops waiting, and not how long an
+// answer may take. An attempt that has less time than the service's timeout would
+// give it is marked [lift.AttemptRecord.Hurried].
+func AttemptTimeout(timeout, service time.Duration) lift.AttemptPolicy {
 	return func(next lift.RoundTripper) lift.RoundTripper {
 		return lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
-			a.Timeout, a.Deadline = timeout, a.Call.Deadline
-			if timeout > 0 {
-				if end := a.Began.Wall.Add(timeout); a.Deadline.IsZero() || end.Before(a.Deadline) {
+			c := a.Call
+			a.Timeout, a.Deadline = timeout, c.Deadline
+			if timeout <= 0 {
+				a.Timeout = service / 2
+				if c.Timeout > 0 {
+					a.Timeout, a.Hurried = c.Timeout/2, c.Timeout < service
+				}
+			}
+			if a.Timeout > 0 {
+				if end := a.Began.Wall.Add(a.Timeout); a.Deadline.IsZero() || end.Before(a.Deadline) {
 					a.Deadline = end
 				}
 			}

@@ -67,22 +67,59 @@ func TestDeadline(t *testing.T) {
 
 func TestAttemptTimeout(t *testing.T) {
 	c := newClock()
+	const service = 2 * time.Second
 	for _, tt := range []struct {
-		left time.Duration
-		want time.Duration
-		cut  bool
+		name    string
+		set     time.Duration // attempt_timeout; 0: not set
+		own     time.Duration // the call's timeout; 0: none
+		left    time.Duration // until the call's deadline
+		want    time.Duration
+		cut     bool
+		hurried bool
 	}{
-		{left: 2 * time.Second, want: time.Second},
-		{left: time.Second, want: time.Second},
-		{left: 300 * time.Millisecond, want: 300 * time.Millisecond, cut: true},
+		{name: "half of the service's", left: 2 * time.Second, want: time.Second},
+		{name: "as much as the call has", left: time.Second, want: time.Second},
+		{name: "more than the call has", left: 300 * time.Millisecond, want: 300 * time.Millisecond, cut: true},
+		{name: "half of the call's own", own: 10 * time.Second, left: 10 * time.Second, want: 5 * time.Second},
+		{name: "half of the whole, for a later attempt too", own: 10 * time.Second, left: 6 * time.Second, want: 5 * time.Second},
+		{name: "a deadline before that", own: 10 * time.Second, left: 3 * time.Second, want: 3 * time.Second, cut: true},
+		{name: "half of a short one", own: 400 * time.Millisecond, left: 400 * time.Millisecond, want: 200 * time.Millisecond, hurried: true},
+		{name: "the service's, said by the call", own: service, left: service, want: time.Second},
+		{name: "set", set: 700 * time.Millisecond, left: 2 * time.Second, want: 700 * time.Millisecond},
+		{name: "set, and a call that has longer", set: 700 * time.Millisecond, own: 10 * time.Second, left: 10 * time.Second, want: 700 * time.Millisecond},
+		{name: "set, and a call that has less", set: 700 * time.Millisecond, own: 400 * time.Millisecond, left: 400 * time.Millisecond, want: 400 * time.Millisecond, cut: true},
 	} {
-		call := &lift.Call{Deadline: c.at.Wall.Add(tt.left)}
-		a := call.NewAttempt(lift.AttemptRecord{Began: c.at})
-		base := lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) { return &lift.Response{}, nil })
-		_, _ = lift.StackAttempt(base, resilience.AttemptTimeout(time.Second)).RoundTrip(a)
-		if got := a.Deadline.Sub(c.at.Wall); got != tt.want || a.Cut() != tt.cut {
-			t.Errorf("%v left: cut in %v (by the call: %v), want %v, %v", tt.left, got, a.Cut(), tt.want, tt.cut)
+		t.Run(tt.name, func(t *testing.T) {
+			call := &lift.Call{Deadline: c.at.Wall.Add(tt.left), Timeout: tt.own}
+			a := call.NewAttempt(lift.AttemptRecord{Began: c.at})
+			base := lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) { return &lift.Response{}, nil })
+			_, _ = lift.StackAttempt(base, resilience.AttemptTimeout(tt.set, service)).RoundTrip(a)
+			if got := a.Deadline.Sub(c.at.Wall); got != tt.want || a.Cut() != tt.cut || a.Hurried != tt.hurried {
+				t.Errorf("cut in %v (by the call: %v, hurried: %v), want %v, %v, %v", got, a.Cut(), a.Hurried, tt.want, tt.cut, tt.hurried)
+			}
+		})
+	}
+}
+
+// What runs out of a time that its caller made short may be tried elsewhere, and says
+// nothing against the endpoint; a freeze still explains more.
+func TestHurriedAttemptsAreCutShort(t *testing.T) {
+	c := newClock()
+	call := &lift.Call{Began: c.at, Deadline: c.at.Wall.Add(400 * time.Millisecond), Timeout: 400 * time.Millisecond}
+	a := call.NewAttempt(lift.AttemptRecord{Began: c.at})
+	_, _ = lift.StackAttempt(lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) { return &lift.Response{}, nil }),
+		resilience.AttemptTimeout(0, 2*time.Second)).RoundTrip(a)
+	c.run(200 * time.Millisecond)
+	for code, want := range map[lift.Code]lift.Outcome{
+		lift.AttemptTimeout: lift.CutShort, lift.Unavailable: lift.Failed, lift.BadResponse: lift.Failed,
+	} {
+		if got := resilience.Classify(a, c.at, &lift.Error{Code: code}); got != want {
+			t.Errorf("%s: %s, want %s", code, got, want)
 		}
+	}
+	c.freeze(time.Minute)
+	if got := resilience.Classify(a, c.at, &lift.Error{Code: lift.AttemptTimeout}); got != lift.Straddled {
+		t.Errorf("after a freeze: %s", got)
 	}
 }
 

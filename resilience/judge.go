@@ -32,6 +32,8 @@ func Classify(a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
 		return lift.Canceled
 	case errors.Is(err, lift.DeadlineExceeded) && (a.Cut() || a.Reached == lift.Answered):
 		return lift.CutShort // after the head the attempt's timeout holds no longer
+	case errors.Is(err, lift.AttemptTimeout) && a.Hurried:
+		return lift.CutShort // other callers' time may do for it
 	case errors.Is(err, lift.InvalidCall) || errors.Is(err, lift.TooLarge):
 		return lift.CallerFault
 	case errors.Is(err, lift.Internal) || errors.Is(err, lift.Busy) || errors.Is(err, lift.Misconfigured):

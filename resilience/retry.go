@@ -60,6 +60,10 @@ func again(c *lift.Call, since []lift.AttemptRecord) bool {
 		a := &since[i]
 		switch a.Outcome {
 		case lift.Failed, lift.Overloaded, lift.Straddled:
+		case lift.CutShort:
+			if !a.Hurried {
+				return false // the call's time is up
+			}
 		default:
 			return false
 		}

@@ -27,7 +27,8 @@ type settings struct {
 type CallOption func(*settings)
 
 // Timeout takes the place of the service's configured timeout for the whole
-// call, retries included. The context's deadline still holds if it is earlier.
+// call, retries included. Each attempt has half of it, unless the service's
+// attempt_timeout is set. The context's deadline still holds if it is earlier.
 // 0 or less leaves the service's.
 func Timeout(d time.Duration) CallOption {
 	return func(s *settings) { s.timeout = d }

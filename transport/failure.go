@@ -113,7 +113,7 @@ func plain(err error) string {
 func cutBy(why cause, cancelErr error) *failure {
 	switch why {
 	case timedOut:
-		return &failure{code: lift.AttemptTimeout, err: errors.New("no answer within the attempt's timeout; look at that instance, or raise attempt_timeout")}
+		return &failure{code: lift.AttemptTimeout, err: errors.New("no answer within the attempt's timeout; look at that instance, or raise attempt_timeout (if it is not set, an attempt has half of the call's time)")}
 	case deadline:
 		return &failure{code: lift.DeadlineExceeded, err: errors.New("the call's time was up; give it more, or see by the attempts what took it")}
 	case canceled:
