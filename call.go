@@ -2,6 +2,7 @@ package lift
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -11,7 +12,8 @@ type Idempotence uint8
 // The values of Idempotence.
 const (
 	// ByMethod: GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC
-	// 9110, section 9.2.2), and so is what carries an Idempotency-Key.
+	// 9110, section 9.2.2), and so is what carries an Idempotency-Key that is not
+	// empty.
 	ByMethod Idempotence = iota
 	// Idempotent: the caller vouches for it.
 	Idempotent
@@ -106,7 +108,12 @@ func isIdempotent(upgrade string, said Idempotence, method string, header []Fiel
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return Has(header, "Idempotency-Key")
+	for i := range header {
+		if strings.EqualFold(header[i].Name, "Idempotency-Key") && strings.Trim(header[i].Value, " \t\"") != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // Replayable reports whether the request can be sent once more, byte for byte.

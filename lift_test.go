@@ -42,6 +42,10 @@ func TestIdempotence(t *testing.T) {
 		{&lift.Call{Method: "PATCH"}, false},
 		{&lift.Call{Method: "get"}, false}, // methods are case-sensitive (RFC 9110, 9.1)
 		{&lift.Call{Method: "POST", Header: []lift.Field{{Name: "idempotency-key", Value: "k"}}}, true},
+		{&lift.Call{Method: "POST", Header: []lift.Field{{Name: "Idempotency-Key"}}}, false}, // vouches for nothing
+		{&lift.Call{Method: "POST", Header: []lift.Field{{Name: "Idempotency-Key", Value: " \t"}}}, false},
+		{&lift.Call{Method: "POST", Header: []lift.Field{{Name: "Idempotency-Key", Value: `""`}}}, false}, // an empty one, as a string (RFC 9651)
+		{&lift.Call{Method: "POST", Header: []lift.Field{{Name: "Idempotency-Key"}, {Name: "Idempotency-Key", Value: `"k"`}}}, true},
 		{&lift.Call{Method: "POST", Idempotent: lift.Idempotent}, true},
 		{&lift.Call{Method: "GET", Idempotent: lift.NotIdempotent}, false},
 		{&lift.Call{Method: "GET", Upgrade: "websocket", Idempotent: lift.Idempotent}, false},

@@ -54,6 +54,7 @@ func (m *member) judge(next lift.RoundTripper) lift.RoundTripper {
 			}
 		}()
 		resp, err = next.RoundTrip(a)
+		resilience.ReadRetryAfter(a, resp, m.s.o.Now)
 		if !isStream(resp) {
 			resilience.ReadGRPC(a, resp, true)
 			m.ended(a, err)

@@ -33,6 +33,8 @@ type instance struct {
 	status int
 	grpc   map[string]string // not nil: answers in gRPC, with these trailers
 	drip   bool              // answers never end: a line each 100 ms
+	header map[string]string // of answers
+	chunks bool              // answers have no declared length
 	breaks time.Duration     // when those that drip break all the same, or end in gRPC's trailers; 0: never
 	calls  int
 }
@@ -87,7 +89,7 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, after, status, grpc, drip, breaks := i.hung, i.after, i.status, i.grpc, i.drip, i.breaks
+	hung, after, status, grpc, drip, breaks, header, chunks := i.hung, i.after, i.status, i.grpc, i.drip, i.breaks, i.header, i.chunks
 	i.mu.Unlock()
 	if hung != nil {
 		select {
@@ -110,7 +112,13 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set(http.TrailerPrefix+name, value)
 		}
 	}
+	for name, value := range header {
+		w.Header().Set(name, value)
+	}
 	w.WriteHeader(status)
+	if chunks {
+		_ = http.NewResponseController(w).Flush()
+	}
 	fmt.Fprint(w, i.addr)
 	var broken <-chan time.Time
 	if breaks > 0 {

@@ -18,7 +18,7 @@ func (s *Service) stack(cfg *ServiceConfig) lift.Caller {
 		// Above Retry, so that every try has all of the body; below Deadline, which bounds the wait for it.
 		resilience.Whole(cfg.WholeBody, s.o.Now),
 		// Above Pick, so that each try picks anew; below Deadline, which bounds it.
-		resilience.Retry(cfg.Retry, s.budget, s.o.Now, s.o.Rand),
+		resilience.Retry(cfg.Retry, s.budget, s.balancer.Untried, s.o.Now, s.o.Rand),
 	)
 }
 

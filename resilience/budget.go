@@ -43,7 +43,7 @@ func (b *Budget) Change(cfg BudgetConfig) {
 	b.tokens = min(b.tokens, b.capacity())
 }
 
-// Deposit pays in for one call.
+// Deposit pays in for one call, which began at that moment.
 func (b *Budget) Deposit(at lift.Instant) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -70,8 +70,17 @@ func (b *Budget) capacity() float64 {
 	return max(b.cfg.Burst, b.cfg.Ratio*max(b.calls[0], b.calls[1]))
 }
 
-// advance pays in the floor for the wall time gone by, and moves the spans on.
+// advance pays in the floor for the wall time gone by, and moves the spans on. A
+// moment that lies before the last one by the monotonic clock too is that of a call
+// which waited before it came here: its time has been paid in. Where the wall clock
+// alone went back, it was set back, and everything is counted from there anew.
 func (b *Budget) advance(at lift.Instant) {
+	if at.Mono < b.filled.Mono {
+		return
+	}
+	if at.Wall.Before(b.filled.Wall) {
+		b.filled, b.span = at, at
+	}
 	if gone := at.Since(b.span); gone >= budgetSpan {
 		b.calls[1] = b.calls[0]
 		if gone >= 2*budgetSpan {
@@ -80,8 +89,6 @@ func (b *Budget) advance(at lift.Instant) {
 		b.calls[0], b.span = 0, at
 	}
 	gone := at.Since(b.filled)
-	if gone > 0 || at.Wall.Before(b.filled.Wall) { // a clock that was set back starts anew
-		b.filled = at
-	}
+	b.filled = at
 	b.tokens = min(b.tokens+gone.Seconds()*b.cfg.FloorPerSecond, b.capacity())
 }

@@ -21,7 +21,7 @@ func ExampleRetry() {
 		return &lift.Response{Status: 201, Body: lift.BytesBody(nil)}, nil
 	})
 	budget := resilience.NewBudget(resilience.BudgetConfig{}, lift.Now)
-	caller := lift.Stack(base, resilience.Retry(resilience.RetryConfig{Attempts: 3}, budget, lift.Now, rand.Uint64))
+	caller := lift.Stack(base, resilience.Retry(resilience.RetryConfig{Attempts: 3}, budget, nil, lift.Now, rand.Uint64))
 	resp, err := caller.Call(&lift.Call{Service: "orders", Method: "POST", Began: lift.Now()})
 	fmt.Println(resp.Status, err, tries)
 	// Output: 201 <nil> 2

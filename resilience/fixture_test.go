@@ -3,6 +3,8 @@ package resilience_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/liftmesh/lift"
@@ -69,12 +71,16 @@ type step struct {
 	outcome lift.Outcome
 	reached lift.Reached
 	takes   time.Duration
+	asks    time.Duration // Retry-After
+	grpc    string
+	live    bool // the answer's body is still coming in
 }
 
 // script answers one attempt after the other; the last step repeats.
 type script struct {
 	steps []step
 	seen  int
+	open  int // live answers that nobody has ended
 }
 
 var errNobody = errors.New("nobody left")
@@ -90,10 +96,19 @@ func (s *script) Call(c *lift.Call) (*lift.Response, error) {
 	if st.takes > 0 {
 		time.Sleep(st.takes) // in a bubble
 	}
-	a.Status, a.Outcome, a.Reached = st.status, st.outcome, st.reached
+	a.Status, a.Outcome, a.Reached, a.RetryAfter, a.GRPC = st.status, st.outcome, st.reached, st.asks, st.grpc
+	if s.open > 0 {
+		return nil, lift.Errorf(c, lift.Internal, "the answer before is still held")
+	}
 	if st.err != nil {
 		a.AttemptRecord.Err = st.err
 		return nil, lift.Errorf(c, lift.Unavailable, "%w", st.err)
 	}
-	return &lift.Response{Status: st.status, Body: lift.BytesBody([]byte(a.Endpoint.Addr))}, nil
+	body := lift.BytesBody([]byte(a.Endpoint.Addr))
+	if st.live {
+		s.open++
+		body = lift.StreamBody(io.NopCloser(strings.NewReader(a.Endpoint.Addr)), -1, 0)
+		body.OnEnd(func(error) { s.open-- })
+	}
+	return &lift.Response{Status: st.status, Body: body}, nil
 }

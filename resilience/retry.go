@@ -6,13 +6,20 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Retry sends a call again, to another endpoint where there is one, if the
-// attempt failed and a second one can do no harm: nothing can have acted on the
-// first, or the call is idempotent. It waits with full jitter in between, stays
-// inside the call's deadline and pays every retry from budget.
+// Retry sends a call again, to another endpoint where there is one, if every attempt
+// of the try before failed and one more can do no harm: nothing can have acted on the
+// call, or it is idempotent. It stays inside the call's deadline and pays every retry
+// from budget.
 //
-// rand gives random bits (nil is not allowed); now reads the clocks.
-func Retry(cfg RetryConfig, budget *Budget, now func() lift.Instant, rand func() uint64) lift.Policy {
+// Before a retry it waits for a random time (full jitter), or for as long as the
+// endpoint asked. A Retry-After of HTTP is about the endpoint that says it: if
+// elsewhere reports an endpoint that the call has not tried, the retry goes there
+// without that wait. A gRPC pushback is about the call, and is always waited for. A
+// wait that the call has no time for is no retry: the caller gets the answer at hand.
+//
+// elsewhere may be nil: there is no other endpoint then. rand gives random bits, now
+// reads the clocks.
+func Retry(cfg RetryConfig, budget *Budget, elsewhere func(*lift.Call) bool, now func() lift.Instant, rand func() uint64) lift.Policy {
 	cfg = cfg.WithDefaults()
 	return func(next lift.Caller) lift.Caller {
 		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
@@ -22,23 +29,38 @@ func Retry(cfg RetryConfig, budget *Budget, now func() lift.Instant, rand func()
 			for n := 1; n < cfg.Attempts; n++ {
 				var room [1]lift.AttemptRecord
 				since := c.AppendAttempts(room[:0], tried)
-				if !again(c, since) || !budget.Withdraw() || !pause(c, cfg.backoff(n, since, rand), now) {
+				if !again(c, since) {
+					return resp, err
+				}
+				wait := cfg.backoff(n, rand)
+				if asked, ok := asked(since, func() bool { return elsewhere != nil && elsewhere(c) }); ok {
+					wait = asked
+				}
+				if !hasTime(c, wait, now) || !budget.Withdraw() || !pause(c, wait) {
 					return resp, err
 				}
 				tried += len(since)
-				if held, live := resp, isLive(resp); live { // a live answer must be let go first
-					_ = held.Body.Close()
-					resp = nil
-				}
+				stop := releaseOnNextAttempt(c, resp)
 				resp2, err2 := next.Call(c)
-				if c.Tries() == tried && (resp != nil || err != nil) {
-					return resp, err // nowhere left to go: the first answer is the better one
+				if c.Tries() == tried { // nowhere left to go: the answer at hand is the better one
+					stop()
+					return resp, err
 				}
 				resp, err = resp2, err2
 			}
 			return resp, err
 		})
 	}
+}
+
+// releaseOnNextAttempt gives up an answer whose body is still coming in, but only
+// once the next attempt has an endpoint: until then it may be the best that the
+// caller can get.
+func releaseOnNextAttempt(c *lift.Call, resp *lift.Response) (stop func() bool) {
+	if !isLive(resp) {
+		return func() bool { return false }
+	}
+	return c.OnNextAttempt(func() { _ = resp.Body.Close() })
 }
 
 // Idempotent vouches for every call that says nothing itself: it may be sent again
@@ -74,23 +96,24 @@ func again(c *lift.Call, since []lift.AttemptRecord) bool {
 	return len(since) > 0 && c.Err() == nil && c.Replayable()
 }
 
-// backoff is how long to wait before try n+1: what an endpoint asked for; not at all
-// if the attempts reached nobody, unless one was turned away for having too much to do;
-// else a random time in [0, Backoff*(2^n - 1)), capped. Source: Envoy's router filter,
-// x-envoy-max-retries.
-func (c RetryConfig) backoff(n int, since []lift.AttemptRecord, rand func() uint64) time.Duration {
-	asked, unreached := time.Duration(0), true
+// asked returns the wait before the next try that the attempts decide: what an
+// endpoint asked for, or none at all if nothing was reached. ok is false where they
+// leave it to the back-off.
+func asked(since []lift.AttemptRecord, elsewhere func() bool) (wait time.Duration, ok bool) {
+	unreached, binds := true, false
 	for i := range since {
 		a := &since[i]
-		asked = max(asked, a.RetryAfter)
+		// Who has too much to do is given time, though nothing ran.
 		unreached = unreached && a.Reached == lift.NotReached && a.Outcome != lift.Overloaded
+		wait = max(wait, a.RetryAfter)
+		binds = binds || a.GRPC != ""
 	}
-	switch {
-	case asked > 0:
-		return asked
-	case unreached:
-		return 0
-	}
+	return wait, unreached || wait > 0 && (binds || !elsewhere())
+}
+
+// backoff returns a random wait before try n+1, in [0, Backoff*(2^n - 1)), capped.
+// Source: Envoy's router filter, x-envoy-max-retries.
+func (c RetryConfig) backoff(n int, rand func() uint64) time.Duration {
 	limit := min(c.Backoff*time.Duration(int64(1)<<min(n, 20)-1), c.BackoffMax)
 	if limit <= 0 {
 		return 0
@@ -98,11 +121,14 @@ func (c RetryConfig) backoff(n int, since []lift.AttemptRecord, rand func() uint
 	return time.Duration(rand()>>1) % limit //nolint:gosec // 63 bits fit
 }
 
-// pause waits d and reports whether the call still has time for an attempt.
-func pause(c *lift.Call, d time.Duration, now func() lift.Instant) bool {
-	if left, limited := c.Remaining(now()); limited && left <= d {
-		return false
-	}
+// hasTime reports whether the call has time for an attempt after a wait of d.
+func hasTime(c *lift.Call, d time.Duration, now func() lift.Instant) bool {
+	left, limited := c.Remaining(now())
+	return !limited || left > d
+}
+
+// pause waits d and reports whether the caller still waits, too.
+func pause(c *lift.Call, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}

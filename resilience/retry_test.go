@@ -27,7 +27,7 @@ var (
 func big() uint64 { return ^uint64(0) >> 1 }
 
 func retried(cfg resilience.RetryConfig, s *script) lift.Caller {
-	return lift.Stack(s, resilience.Retry(cfg, resilience.NewBudget(cfg.Budget, lift.Now), lift.Now, big))
+	return lift.Stack(s, resilience.Retry(cfg, resilience.NewBudget(cfg.Budget, lift.Now), nil, lift.Now, big))
 }
 
 func TestRetry(t *testing.T) {
@@ -143,64 +143,72 @@ func TestRetryNotOnceTheBodyIsSpilled(t *testing.T) {
 	})
 }
 
-func TestBudgetBoundsRetries(t *testing.T) {
-	c := newClock()
-	b := resilience.NewBudget(resilience.BudgetConfig{}, c.now)
-	retries := func(calls int) (n int) {
-		for range calls {
-			b.Deposit(c.at)
-			if b.Withdraw() {
-				n++
+// A live answer is given up only once the next attempt has an endpoint, and before
+// anything is sent to it.
+func TestRetryKeepsALiveAnswer(t *testing.T) {
+	streamed := full
+	streamed.live = true
+	for name, tt := range map[string]struct {
+		steps  []step
+		status int
+		body   string
+	}{
+		"nowhere else to go":       {[]step{streamed, gone}, 503, "10.0.0.1:80"},
+		"nowhere after the second": {[]step{streamed, streamed, gone}, 503, "10.0.0.2:80"},
+		"three is the most":        {[]step{streamed}, 503, "10.0.0.3:80"},
+		"another serves":           {[]step{streamed, fine}, 200, "10.0.0.2:80"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{steps: tt.steps}
+			resp, err := retried(resilience.RetryConfig{}, s).Call(&lift.Call{Began: lift.Now()})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
 			}
-			c.run(time.Millisecond)
-		}
-		return n
-	}
-	if n := retries(1000); n < 205 || n > 215 {
-		t.Errorf("%d retries for 1000 calls, want the burst of 10 and a fifth", n)
-	}
-	c.freeze(time.Hour)
-	saved := 0
-	for b.Withdraw() {
-		saved++
-	}
-	if saved != 10 {
-		t.Errorf("%d retries saved up over an hour, want the burst of 10", saved)
-	}
-	c.run(5 * time.Second)
-	if !b.Withdraw() || b.Withdraw() {
-		t.Error("5 s of floor should pay for exactly one retry")
+			if body, err := resp.Body.ReadAll(0); resp.Status != tt.status || string(body) != tt.body || err != nil || s.open != 0 {
+				t.Errorf("%s: %d %q, %v; %d answers are left open", name, resp.Status, body, err, s.open)
+			}
+		})
 	}
 }
 
-func TestBudgetOfABusyServiceSavesMore(t *testing.T) {
-	c := newClock()
-	b := resilience.NewBudget(resilience.BudgetConfig{}, c.now)
-	for range 10_000 {
-		b.Deposit(c.at)
-		c.run(time.Millisecond)
-	}
-	n := 0
-	for b.Withdraw() {
-		n++
-	}
-	if n < 1500 || n > 2100 {
-		t.Errorf("%d retries at once at 1,000 calls/s, want about what 10 s of calls pay for", n)
-	}
-}
-
-func TestBudgetClockSetBack(t *testing.T) {
-	c := newClock()
-	b := resilience.NewBudget(resilience.BudgetConfig{}, c.now)
-	for b.Withdraw() {
-	}
-	c.freeze(-time.Hour)
-	if b.Withdraw() {
-		t.Error("a clock that was set back paid in")
-	}
-	c.run(6 * time.Second)
-	if !b.Withdraw() {
-		t.Error("the floor is not paid after the clock was set back")
+// What an endpoint asks for is waited for, or left be where there is no time; what
+// it says over HTTP holds for itself alone.
+func TestRetryAfter(t *testing.T) {
+	asks := func(st step, d time.Duration) step { st.asks = d; return st }
+	pushback := asks(full, 300*time.Millisecond)
+	pushback.grpc = "8"
+	for name, tt := range map[string]struct {
+		first     step
+		elsewhere bool
+		left      time.Duration
+		tries     int
+		took      time.Duration
+	}{
+		"one endpoint":                   {asks(full, 300*time.Millisecond), false, time.Second, 2, 300 * time.Millisecond},
+		"one endpoint, no deadline":      {asks(full, 4*time.Second), false, 0, 2, 4 * time.Second},
+		"one endpoint, no time":          {asks(full, time.Second), false, time.Second, 1, 0},
+		"at once":                        {asks(full, 1), false, time.Second, 2, 1},
+		"not again":                      {asks(full, -1), true, time.Second, 1, 0},
+		"another endpoint":               {asks(full, time.Hour), true, time.Second, 2, 7 * time.Millisecond},
+		"another endpoint, but pushback": {pushback, true, time.Second, 2, 300 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{steps: []step{tt.first, fine}}
+			budget := resilience.NewBudget(resilience.BudgetConfig{Burst: 1}, lift.Now)
+			retry := resilience.Retry(resilience.RetryConfig{}, budget, func(*lift.Call) bool { return tt.elsewhere }, lift.Now, func() uint64 { return uint64(7*time.Millisecond) << 1 })
+			c := &lift.Call{Began: lift.Now()}
+			if tt.left > 0 {
+				c.Deadline = c.Began.Wall.Add(tt.left)
+			}
+			began := time.Now()
+			_, err := lift.Stack(s, retry).Call(c)
+			if err != nil || s.seen != tt.tries || time.Since(began) != tt.took {
+				t.Errorf("%s: %d tries in %s, %v", name, s.seen, time.Since(began), err)
+			}
+			if paid := !budget.Withdraw(); paid != (tt.tries > 1) {
+				t.Errorf("%s: a retry was paid for: %v", name, paid)
+			}
+		})
 	}
 }
 
@@ -211,7 +219,7 @@ func BenchmarkRetryWell(b *testing.B) {
 		return ok, nil
 	})
 	budget := resilience.NewBudget(resilience.BudgetConfig{}, lift.Now)
-	caller := lift.Stack(base, resilience.Retry(resilience.RetryConfig{}, budget, lift.Now, big))
+	caller := lift.Stack(base, resilience.Retry(resilience.RetryConfig{}, budget, nil, lift.Now, big))
 	b.ReportAllocs()
 	for b.Loop() {
 		_, _ = caller.Call(&lift.Call{Began: lift.Now()})

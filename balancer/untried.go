@@ -1,0 +1,14 @@
+package balancer
+
+import "github.com/liftmesh/lift"
+
+// Untried reports whether there is an endpoint that is usable now and that c has not
+// tried. It picks nothing: by the next Pick it may have been taken out.
+func (b *Balancer) Untried(c *lift.Call) bool {
+	for _, n := range b.set.Load().Nodes() {
+		if state, _ := n.State(); state == Closed && !c.Tried(n.Endpoint().Key()) {
+			return true
+		}
+	}
+	return false
+}
