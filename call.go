@@ -29,7 +29,8 @@ const (
 // not changed. The methods that say so may be used from any goroutine: those about
 // attempts, Hold and End, Cancel, Err, Done and OnCancel.
 type Call struct {
-	// Service is the name of the service that is called.
+	// Service is the name of the service that is called, in any case. The mesh
+	// replaces it by its canonical form; see [ServiceName].
 	Service string
 	// Method is the HTTP method. "" is GET.
 	Method string
@@ -52,9 +53,6 @@ type Call struct {
 	Tenant string
 	// HashKey is what a consistent-hash picker goes by.
 	HashKey string
-	// Priority orders calls when there is too much to do: higher is more
-	// important, 0 is ordinary.
-	Priority int
 	// Idempotent overrides what the method says.
 	Idempotent Idempotence
 	// Deadline is the wall time by which the call must be over. Zero: none yet. It

@@ -90,9 +90,11 @@ func TestProblems(t *testing.T) {
 			`3:67: services.b.path_prefix: "/a/../b" is not right; want no empty segments, and neither . nor .. as one`,
 			`4:12: defaults.host: this is each service's own; move it to services.NAME.host`,
 		}},
-		"names of services": {"services:\n  Orders: {from: static, endpoints: [\"h:1\"]}\n  lift: {from: static, endpoints: [\"h:1\"]}", env(), []string{
-			`2:3: services.Orders: no name for a service; want lower-case letters, digits, dots, dashes or underscores, such as orders, as it stands where a host's name does`,
+		"names of services": {"services:\n  Orders: {from: static, endpoints: [\"h:1\"]}\n  lift: {from: static, endpoints: [\"h:1\"]}\n  pay: {from: static, endpoints: [\"h:1\"]}\n  PAY: {from: static, endpoints: [\"h:1\"]}\n  -A: {from: static, endpoints: [\"h:1\"]}", env(), []string{
+			`2:3: services.Orders: the name has upper-case letters; write orders; calls find it in any case`,
 			`3:3: services.lift: this name is Lift's own; choose another`,
+			`5:3: services.PAY: the service pay is there already, on line 4, and names that differ only in case are one name; remove one`,
+			`6:3: services.-A: no name for a service; want lower-case letters, digits, dots, dashes or underscores, such as orders, as it stands where a host's name does`,
 		}},
 		"variables": {"socket: ${DIR}/x\nlog: {level: \"${LEVEL:-loud}\", format: \"${1}\"}\nsocket_group: ${open", env(), []string{
 			`1:9: socket: the variable DIR is not set; set it, or write ${DIR:-default}`,

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/mesh"
 )
 
@@ -114,7 +115,11 @@ func (r *reader) serviceNodes(n *yaml.Node, at string, into *part) {
 		name := key.Value
 		here := join(at, name)
 		r.within(name, func() {
-			switch {
+			switch lower := lift.ServiceName(name); {
+			case lower != name && into.services[lower] != nil:
+				r.fault(key, here, fmt.Sprintf("the service %s is there already, on line %d, and names that differ only in case are one name", lower, into.at[lower].line), "remove one")
+			case lower != name && serviceName(lower):
+				r.fault(key, here, "the name has upper-case letters", "write "+lower+"; calls find it in any case")
 			case !serviceName(name):
 				r.fault(key, here, "no name for a service", "want lower-case letters, digits, dots, dashes or underscores, such as orders, as it stands where a host's name does")
 			case name == "lift" || name == "localhost":

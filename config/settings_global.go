@@ -24,7 +24,7 @@ func processSettings() []setting[Config] {
 			path: "socket", kind: text, preset: "/tmp/lift/lift.sock", check: socketPath, variable: "LIFT_SOCKET",
 			means: "path of the Lift API's unix socket",
 			why:   "/tmp is the only place in a Lambda environment that both the function and the extension can write",
-		}, func(c *Config, d datum) { c.Socket = d.text }},
+		}, func(c *Config, d datum) { c.Socket = barePath(d.text) }},
 		{rule{
 			path: "socket_mode", kind: mode, low: "0600", high: "0777", preset: "0600",
 			means: "file mode of the socket, octal",
@@ -102,8 +102,17 @@ func processSettings() []setting[Config] {
 // four bytes less).
 const maxSocket = 103
 
+// barePath is the path of a socket without unix:, which programs may write before it
+// in $LIFT_SOCKET.
+func barePath(s string) string {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		return strings.TrimPrefix(path, "//")
+	}
+	return s
+}
+
 func socketPath(s string) error {
-	switch {
+	switch s = barePath(s); {
 	case !strings.HasPrefix(s, "/"):
 		return errors.New("want an absolute path, such as /tmp/lift/lift.sock")
 	case strings.HasSuffix(s, "/"):

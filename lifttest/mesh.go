@@ -78,6 +78,7 @@ func Config(edit func(*mesh.ServiceConfig)) Option {
 // replaced. It returns once the engine knows who serves.
 func (m *Mesh) Service(name string, handler http.Handler, opts ...Option) *Service {
 	m.t.Helper()
+	name = lift.ServiceName(name)
 	o := options{endpoints: 1}
 	for _, opt := range opts {
 		opt(&o)

@@ -15,7 +15,7 @@ import (
 // ServiceConfig is everything that the mesh wants to know of one service. A
 // zero field means its default.
 type ServiceConfig struct {
-	// Name is what callers call the service.
+	// Name is what callers call the service, in any case; see [lift.ServiceName].
 	Name string
 	// From says where Registry learns its endpoints (static, dns, ...), for people.
 	From string

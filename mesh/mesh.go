@@ -75,7 +75,7 @@ func New(o Options) *Mesh {
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	services := make(map[string]*Service, len(o.Services))
 	for _, cfg := range o.Services {
-		services[cfg.Name] = m.newService(cfg)
+		services[lift.ServiceName(cfg.Name)] = m.newService(cfg)
 	}
 	for _, s := range services {
 		if s.config().Broken == nil {
@@ -102,12 +102,15 @@ func (o Options) withDefaults() Options {
 // Names returns the names of the services, sorted.
 func (m *Mesh) Names() []string { return slices.Clone(m.table.Load().names) }
 
-// Service returns the service of that name, nil if there is none.
-func (m *Mesh) Service(name string) *Service { return m.table.Load().services[name] }
+// Service returns the service of that name, in any case, nil if there is none.
+func (m *Mesh) Service(name string) *Service {
+	return m.table.Load().services[lift.ServiceName(name)]
+}
 
 // Call implements [lift.Caller]: it sends the call down its service's stack.
 func (m *Mesh) Call(c *lift.Call) (*lift.Response, error) {
 	c.Began = m.o.Now()
+	c.Service = lift.ServiceName(c.Service)
 	t := m.table.Load()
 	if t.broken != nil {
 		return nil, lift.Errorf(c, lift.Misconfigured, "%w", t.broken)

@@ -81,8 +81,9 @@ func (c ServiceConfig) withDefaults() ServiceConfig {
 		c.Timeout = 2 * time.Second
 	}
 	if c.Lookup == "" {
-		c.Lookup = c.Name
+		c.Lookup = c.Name // as it is written: registries may tell cases apart
 	}
+	c.Name = lift.ServiceName(c.Name)
 	c.Retry = c.Retry.WithDefaults()
 	if c.Registry == nil && c.Broken == nil {
 		c.Broken = fmt.Errorf("the service has no registry; say where it comes from")

@@ -19,11 +19,17 @@ func (m *Mesh) Services(_ context.Context, names ...string) ([]lift.ServiceStatu
 	if t.broken != nil {
 		return nil, &lift.Error{Code: lift.Misconfigured, Err: t.broken}
 	}
-	if len(names) == 0 {
-		names = t.names
+	asked := t.names
+	if len(names) > 0 {
+		asked = make([]string, len(names))
+		for i, name := range names {
+			asked[i] = lift.ServiceName(name)
+		}
+		slices.Sort(asked)
+		asked = slices.Compact(asked)
 	}
-	all := make([]lift.ServiceStatus, 0, len(names))
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+	all := make([]lift.ServiceStatus, 0, len(asked))
+	for _, name := range asked {
 		s := t.services[name]
 		if s == nil {
 			return nil, t.unknown(&lift.Call{Service: name})

@@ -37,7 +37,7 @@ import (
 // [*lift.Error] as well, for [errors.As], and its status has a lift.v1.Error as
 // its detail.
 func (c *Client) Conn(service string) grpc.ClientConnInterface {
-	return &conn{client: c, service: service}
+	return &conn{client: c, service: lift.ServiceName(service)}
 }
 
 type conn struct {
@@ -62,6 +62,10 @@ func (c *conn) begin(ctx context.Context, method string, opts []grpc.CallOption)
 	r.stays = true
 	call := &r.call
 	call.Service, call.Method, call.Path = c.service, http.MethodPost, method
+	if err := c.client.fault(ctx); err != nil {
+		refusal := r.status(r.fail(err.Code, "%w", err.Err))
+		return r, refusal
+	}
 	if err := r.options.take(opts); err != nil {
 		return r, err
 	}

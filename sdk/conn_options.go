@@ -43,6 +43,8 @@ func (o *connOptions) take(opts []grpc.CallOption) error {
 	var wrong error
 	for _, opt := range opts {
 		switch opt := opt.(type) {
+		case nil:
+			wrong = errors.Join(wrong, status.Error(codes.InvalidArgument, "a grpc.CallOption is nil; leave it out"))
 		case grpc.HeaderCallOption:
 			o.headers = append(o.headers, opt.HeaderAddr)
 		case grpc.TrailerCallOption:

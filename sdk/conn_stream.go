@@ -19,6 +19,9 @@ import (
 // or when ctx is over.
 func (c *conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	r, err := c.begin(ctx, method, opts)
+	if err == nil && desc == nil {
+		err = r.status(r.fail(lift.InvalidCall, "the description of the stream is nil; generated stubs give one"))
+	}
 	if err != nil {
 		r.end()
 		r.finished(err)

@@ -96,7 +96,7 @@ func TestOverTheSocket(t *testing.T) {
 		}
 		a.Status, a.Outcome, a.Reached = 200, lift.OK, lift.Answered
 		left := time.Until(c.Deadline).Round(time.Minute)
-		return ok(fmt.Sprintf(`"%s %s %s %s %d %v %s"`, c.Method, c.Path, c.Tenant, c.HashKey, c.Priority, c.IsIdempotent(), left)), nil
+		return ok(fmt.Sprintf(`"%s %s %s %s %v %s"`, c.Method, c.Path, c.Tenant, c.HashKey, c.IsIdempotent(), left)), nil
 	}))
 	client := dial(t, socket)
 
@@ -104,8 +104,8 @@ func TestOverTheSocket(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer cancel()
 		var rec sdk.Record
-		got, err := sdk.Post[string](ctx, client, "orders", "/a%2Fb?x=1", nil, sdk.Tenant("acme"), sdk.HashKey("k"), sdk.Priority(-2), sdk.Idempotent(), sdk.RecordIn(&rec))
-		if want := "POST /a%2Fb?x=1 acme k -2 true 10m0s"; err != nil || got != want {
+		got, err := sdk.Post[string](ctx, client, "orders", "/a%2Fb?x=1", nil, sdk.Tenant("acme"), sdk.HashKey("k"), sdk.Idempotent(), sdk.RecordIn(&rec))
+		if want := "POST /a%2Fb?x=1 acme k true 10m0s"; err != nil || got != want {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}
 		if e, answered := rec.Endpoint(); !answered || e.Addr != "10.0.0.1:80" {

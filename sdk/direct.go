@@ -38,7 +38,13 @@ type direct struct {
 // Without it the call fails with the error named.
 func Direct(urls map[string]string) Option {
 	return func(c *Client) {
-		c.direct.urls = urls
+		c.direct.urls = make(map[string]string, len(urls))
+		for name, to := range urls {
+			if _, twice := c.direct.urls[lift.ServiceName(name)]; twice {
+				c.wrong = errors.Join(c.wrong, fmt.Errorf("sdk.Direct was given the service %s twice, in different case; leave one out", lift.ServiceName(name)))
+			}
+			c.direct.urls[lift.ServiceName(name)] = to
+		}
 		c.direct.transport = &http.Transport{
 			DialContext:           (&net.Dialer{Timeout: directConnect}).DialContext,
 			TLSHandshakeTimeout:   directTLS,

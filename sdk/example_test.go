@@ -42,7 +42,8 @@ func newMesh() lift.Caller {
 			attempt.Status, attempt.Outcome = 404, lift.CallerFault
 			return &lift.Response{Status: 404, Body: lift.BytesBody([]byte(`{"error":"gone"}`))}, nil
 		}
-		return &lift.Response{Status: 200, Body: lift.BytesBody([]byte(`{"id":7,"state":"paid"}`))}, nil
+		etag := []lift.Field{{Name: "etag", Value: `"7-1"`}}
+		return &lift.Response{Status: 200, Header: etag, Body: lift.BytesBody([]byte(`{"id":7,"state":"paid"}`))}, nil
 	})
 }
 
@@ -90,14 +91,52 @@ func ExamplePost() {
 	// Output: 7 <nil>
 }
 
+func ExamplePut() {
+	client := sdk.New(newMesh())
+	ctx := context.Background()
+
+	order, err := sdk.Put[Order](ctx, client, "orders", "/v1/orders/7", Order{ID: 7, State: "paid"})
+	fmt.Println(order.State, err)
+	// Output: paid <nil>
+}
+
+func ExamplePatch() {
+	client := sdk.New(newMesh())
+	ctx := context.Background()
+
+	order, err := sdk.Patch[Order](ctx, client, "orders", "/v1/orders/7", map[string]string{"state": "paid"},
+		sdk.Header("Content-Type", "application/merge-patch+json"))
+	fmt.Println(order.State, err)
+	// Output: paid <nil>
+}
+
+func ExampleDelete() {
+	client := sdk.New(newMesh())
+	ctx := context.Background()
+
+	// struct{}: the answer's body is not read.
+	_, err := sdk.Delete[struct{}](ctx, client, "orders", "/v1/orders/7")
+	fmt.Println(err)
+	// Output: <nil>
+}
+
 func ExampleJSON() {
 	client := sdk.New(newMesh())
 	ctx := context.Background()
 
-	// struct{}: nobody wants to read the answer.
-	_, err := sdk.JSON[struct{}](ctx, client, http.MethodDelete, "orders", "/v1/orders/7", nil)
+	_, err := sdk.JSON[struct{}](ctx, client, http.MethodOptions, "orders", "/v1/orders/7", nil)
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+func ExampleResponseIn() {
+	client := sdk.New(newMesh())
+	ctx := context.Background()
+
+	var head sdk.Response
+	order, err := sdk.Get[Order](ctx, client, "orders", "/v1/orders/7", sdk.ResponseIn(&head))
+	fmt.Println(order.ID, head.Status, head.Header.Get("ETag"), err)
+	// Output: 7 200 "7-1" <nil>
 }
 
 func ExampleClient_HTTPClient() {
@@ -153,7 +192,6 @@ func ExampleCallOption() {
 		sdk.Timeout(300*time.Millisecond), // the whole call, retries included
 		sdk.NotIdempotent(),               // this GET counts something: never send it twice
 		sdk.HashKey("customer-12"),        // the same endpoint for the same customer
-		sdk.Priority(-1),                  // give way when there is too much to do
 		sdk.Header("X-Reason", "audit"))
 	fmt.Println(err)
 	// Output: <nil>
@@ -181,7 +219,10 @@ func ExampleStatusError() {
 	if said, ok := errors.AsType[*sdk.StatusError](err); ok && said.Status == http.StatusNotFound {
 		fmt.Printf("no such order: %s\n", said.Body)
 	}
-	// Output: no such order: {"error":"gone"}
+	fmt.Println(err)
+	// Output:
+	// no such order: {"error":"gone"}
+	// orders: GET /v1/orders/404: answered 404 Not Found by 10.0.1.7:8080
 }
 
 func Example_errors() {
@@ -219,8 +260,11 @@ func ExampleDirect() {
 func ExampleAnswerLimit() {
 	client := sdk.New(newMesh(), sdk.AnswerLimit(8))
 	_, err := sdk.Get[Order](context.Background(), client, "orders", "/v1/orders/7")
+	fmt.Println(err)
 	fmt.Println(errors.Is(err, lift.TooLarge))
-	// Output: true
+	// Output:
+	// lift: orders: too_large: GET /v1/orders/7 answered with 23 bytes, and the limit is 8 bytes; raise it by the client's option sdk.AnswerLimit, or stream the answer through client.HTTPClient() [attempt 1 at 10.0.1.7:8080: ok 200 after 0s]
+	// true
 }
 
 func ExampleClock() {

@@ -42,6 +42,10 @@ type exchange struct {
 // or when do has returned an error.
 func (c *Client) do(ctx context.Context, x *exchange) (*lift.Response, error) {
 	call := &x.call
+	if err := c.fault(ctx); err != nil {
+		x.end()
+		return nil, x.fail(err.Code, "%w", err.Err)
+	}
 	call.Began = c.now()
 	if err := x.settings.apply(call); err != nil {
 		x.end()
@@ -139,13 +143,17 @@ func (x *exchange) end() {
 		_ = x.call.Body.Close()
 		x.call.End()
 		if x.settings.record != nil {
-			attempts := x.attempts
-			if !x.direct {
-				attempts = x.call.Attempts()
-			}
-			x.settings.record.fill(attempts, x.direct)
+			x.settings.record.fill(x.record(), x.direct)
 		}
 	})
+}
+
+// record is what was tried, past the sidecar too.
+func (x *exchange) record() []lift.AttemptRecord {
+	if x.direct {
+		return x.attempts
+	}
+	return x.call.Attempts()
 }
 
 // settle makes the one error of the call: always a [*lift.Error], and a deadline
@@ -171,8 +179,6 @@ func (x *exchange) settleBody(err error) error {
 	var e *lift.Error
 	if cause := x.call.Err(); cause != nil {
 		e = x.givenUp(cause, cause)
-	} else if errors.Is(err, lift.TooLarge) {
-		e = x.fail(lift.TooLarge, "the answer is over the limit: %w", err)
 	} else {
 		e = x.fail(lift.Unavailable, "the answer broke off: %w", err)
 	}

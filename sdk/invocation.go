@@ -29,13 +29,16 @@ type invocations interface {
 // Invocation tells the sidecar that a run of the function begins, with ctx's
 // deadline as its own, and returns a context whose calls carry the invocation's
 // trace and tenant, and what tells that the run is over; calling done twice does
-// nothing. Neither waits for the sidecar nor fails where there is none. Handlers
+// nothing. Neither waits for the sidecar nor fails where there is none. With a nil
+// client or context it tells nobody, and calls fail and say what is nil. Handlers
 // for aws-lambda-go are wrapped by package sdk/lambda, which calls this.
 func (c *Client) Invocation(ctx context.Context, in Invocation) (inner context.Context, done func()) {
 	s := settingsFrom(ctx, nil)
 	s.trace, s.tenant = in.Trace, in.Tenant
-	inner = context.WithValue(ctx, settingsKey{}, &s)
-
+	inner = s.into(ctx)
+	if c.fault(ctx) != nil {
+		return inner, func() {}
+	}
 	told, ok := c.caller.(invocations)
 	if !ok {
 		return inner, func() {}

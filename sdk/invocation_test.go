@@ -38,13 +38,13 @@ func TestInvocation(t *testing.T) {
 		client := sdk.New(s)
 		outer, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		ctx, done := client.Invocation(sdk.With(outer, sdk.Priority(2)), sdk.Invocation{ID: "r1", Trace: "Root=1-a;Lineage=x", Tenant: "acme"})
+		ctx, done := client.Invocation(sdk.With(outer, sdk.HashKey("k")), sdk.Invocation{ID: "r1", Trace: "Root=1-a;Lineage=x", Tenant: "acme"})
 		if _, err := sdk.Get[struct{}](ctx, client, "orders", "/"); err != nil {
 			t.Fatal(err)
 		}
 		c := s.last()
-		if got := lift.Get(c.Header, "X-Amzn-Trace-Id"); got != "Root=1-a;Lineage=x" || c.Tenant != "acme" || c.Priority != 2 {
-			t.Errorf("got trace %q, tenant %q, priority %d", got, c.Tenant, c.Priority)
+		if got := lift.Get(c.Header, "X-Amzn-Trace-Id"); got != "Root=1-a;Lineage=x" || c.Tenant != "acme" || c.HashKey != "k" {
+			t.Errorf("got trace %q, tenant %q, hash key %q", got, c.Tenant, c.HashKey)
 		}
 		if _, err := sdk.Get[struct{}](ctx, client, "orders", "/", sdk.Header("x-amzn-trace-id", "own"), sdk.Tenant("other")); err != nil {
 			t.Fatal(err)

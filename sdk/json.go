@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"github.com/liftmesh/lift"
 )
@@ -21,14 +22,37 @@ func Post[Out any](ctx context.Context, c *Client, service, path string, in any,
 	return JSON[Out](ctx, c, http.MethodPost, service, path, in, opts...)
 }
 
+// Put sends in to a service as JSON, to stand at path, and decodes the JSON of its
+// answer. A PUT is idempotent by its definition, so it may be sent again; say
+// [NotIdempotent] where the service makes an exception. See [JSON].
+func Put[Out any](ctx context.Context, c *Client, service, path string, in any, opts ...CallOption) (Out, error) {
+	return JSON[Out](ctx, c, http.MethodPut, service, path, in, opts...)
+}
+
+// Patch sends in to a service as JSON and decodes the JSON of its answer. Like a
+// POST, a PATCH is not sent again once an endpoint may have acted on it. The content
+// type is application/json; give another one, such as application/merge-patch+json,
+// by [Header]. See [JSON].
+func Patch[Out any](ctx context.Context, c *Client, service, path string, in any, opts ...CallOption) (Out, error) {
+	return JSON[Out](ctx, c, http.MethodPatch, service, path, in, opts...)
+}
+
+// Delete asks a service to remove what is at path and decodes the JSON of its
+// answer; an Out of struct{} takes an empty one, or any other. It sends no body. A
+// DELETE is idempotent by its definition, so it may be sent again: the second try
+// can be answered by 404 where the first one was lost on its way back. See [JSON].
+func Delete[Out any](ctx context.Context, c *Client, service, path string, opts ...CallOption) (Out, error) {
+	return JSON[Out](ctx, c, http.MethodDelete, service, path, nil, opts...)
+}
+
 // JSON makes one call with any method: in goes out as JSON (nil is no body), and
 // the answer comes back as an Out. An empty answer is the zero Out; an Out of
 // struct{} takes whatever comes; a [json.RawMessage] is the answer's own text.
 //
 // An answer whose status is not 2xx is a [*StatusError]. Everything else that
-// fails is a [*lift.Error]: [lift.InvalidCall] if in cannot be encoded,
-// [lift.BadResponse] if the answer cannot be decoded, [lift.TooLarge] if it is
-// over [AnswerLimit].
+// fails is a [*lift.Error]: [lift.InvalidCall] if in cannot be encoded or an argument
+// is nil, [lift.BadResponse] if the answer cannot be decoded, [lift.TooLarge] if it is
+// over [AnswerLimit]. Status and header of the answer are told by [ResponseIn].
 func JSON[Out any](ctx context.Context, c *Client, method, service, path string, in any, opts ...CallOption) (Out, error) {
 	var out Out
 	x := &exchange{settings: settingsFrom(ctx, opts), whole: true}
@@ -40,7 +64,7 @@ func JSON[Out any](ctx context.Context, c *Client, method, service, path string,
 		return out, nil
 	}
 	if err := json.Unmarshal(content, &out); err != nil {
-		e := x.fail(lift.BadResponse, "%s %s answered %d with what is no JSON of a %T: %w", method, path, status, out, err)
+		e := x.fail(lift.BadResponse, "%s %s answered %d with a body that is not the JSON of a %T: %w", method, withoutQuery(path), status, out, err)
 		e.Reached = lift.Answered
 		var zero Out
 		return zero, e
@@ -55,7 +79,10 @@ func (c *Client) unary(ctx context.Context, x *exchange, method, service, path s
 		path = "/"
 	}
 	call := &x.call
-	call.Service, call.Method, call.Path = service, method, path
+	call.Service, call.Method, call.Path = lift.ServiceName(service), method, path
+	if x.settings.response != nil {
+		*x.settings.response = Response{}
+	}
 	if err := x.checkUnary(in); err != nil {
 		x.end()
 		return 0, nil, err
@@ -65,13 +92,36 @@ func (c *Client) unary(ctx context.Context, x *exchange, method, service, path s
 		return 0, nil, err
 	}
 	if resp.Status < 200 || resp.Status > 299 {
-		return 0, nil, newStatusError(call, resp)
+		x.settings.tell(resp, false)
+		return 0, nil, newStatusError(x, resp)
 	}
-	content, err = resp.Body.ReadAll(c.limit)
-	if err != nil {
-		return 0, nil, x.settleBody(err)
+	content, err = c.content(x, resp)
+	x.settings.tell(resp, err == nil)
+	return resp.Status, content, err
+}
+
+// content reads the answer up to the client's limit.
+func (c *Client) content(x *exchange, resp *lift.Response) ([]byte, error) {
+	// A HEAD tells the length of a body that does not come.
+	if size := resp.Body.Size(); c.limit > 0 && size > c.limit && x.call.Method != http.MethodHead {
+		_ = resp.Body.Close()
+		return nil, x.tooLarge(strconv.FormatInt(size, 10), c.limit)
 	}
-	return resp.Status, content, nil
+	content, err := resp.Body.ReadAll(c.limit)
+	switch err { //nolint:errorlint // ReadAll's own TooLarge, not an error that broke the body off
+	case nil:
+		return content, nil
+	case lift.TooLarge:
+		return nil, x.tooLarge("more than "+strconv.FormatInt(c.limit, 10), c.limit)
+	}
+	return nil, x.settleBody(err)
+}
+
+func (x *exchange) tooLarge(size string, limit int64) error {
+	e := x.fail(lift.TooLarge, "%s %s answered with %s bytes, and the limit is %d bytes; raise it by the client's option sdk.AnswerLimit, or stream the answer through client.HTTPClient()",
+		x.call.Method, withoutQuery(x.call.Path), size, limit)
+	e.Reached = lift.Answered
+	return e
 }
 
 func (x *exchange) checkUnary(in any) error {
@@ -83,7 +133,7 @@ func (x *exchange) checkUnary(in any) error {
 		return x.fail(lift.InvalidCall, "%w", err)
 	}
 	if call.Method == http.MethodConnect || !isToken(call.Method) {
-		return x.fail(lift.InvalidCall, "method %q is not carried", call.Method)
+		return x.fail(lift.InvalidCall, "the method %q is not carried", call.Method)
 	}
 	call.Header = make([]lift.Field, 0, 4)
 	if !lift.Has(x.settings.header, "Accept") {
@@ -94,7 +144,7 @@ func (x *exchange) checkUnary(in any) error {
 	}
 	content, err := json.Marshal(in)
 	if err != nil {
-		return x.fail(lift.InvalidCall, "the %T cannot be written as JSON: %w", in, err)
+		return x.fail(lift.InvalidCall, "the %T cannot be encoded as JSON: %w", in, err)
 	}
 	call.Body = lift.BytesBody(content)
 	if !lift.Has(x.settings.header, "Content-Type") {

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,10 +17,11 @@ type settings struct {
 	idempotence lift.Idempotence
 	tenant      string
 	hashKey     string
-	priority    int
 	header      []lift.Field
 	trace       string // of the invocation the call is made in
 	record      *Record
+	response    *Response
+	wrong       error // what With or the call was given that cannot be used
 }
 
 // CallOption says something about one call. Give it to a JSON call, or put it
@@ -58,12 +60,6 @@ func HashKey(key string) CallOption {
 	return func(s *settings) { s.hashKey = key }
 }
 
-// Priority orders calls when there is too much to do: higher is more important,
-// 0 is ordinary.
-func Priority(p int) CallOption {
-	return func(s *settings) { s.priority = p }
-}
-
 // Header sets a header field of the request. It takes the place of one that Lift
 // or an earlier option would have set; what an [net/http.Request] brings itself
 // stays.
@@ -81,21 +77,37 @@ func RecordIn(rec *Record) CallOption {
 type settingsKey struct{}
 
 // With returns a context whose calls have the options, on top of those that ctx
-// brings. It is the way to give options to calls of the HTTP client.
+// brings. It is the way to give options to calls of the HTTP client and of gRPC
+// stubs. If ctx or an option is nil, the calls made with the context fail with
+// [lift.InvalidCall] and say so.
 func With(ctx context.Context, opts ...CallOption) context.Context {
 	s := settingsFrom(ctx, opts)
-	return context.WithValue(ctx, settingsKey{}, &s)
+	return s.into(ctx)
 }
 
 func settingsFrom(ctx context.Context, opts []CallOption) settings {
 	var s settings
-	if outer, ok := ctx.Value(settingsKey{}).(*settings); ok {
+	if ctx == nil {
+		s.wrong = errNilContext
+	} else if outer, ok := ctx.Value(settingsKey{}).(*settings); ok {
 		s = *outer
 	}
-	for _, opt := range opts {
+	for i, opt := range opts {
+		if opt == nil {
+			s.wrong = errors.Join(s.wrong, fmt.Errorf("option %d of %d of the call is nil; leave it out", i+1, len(opts)))
+			continue
+		}
 		opt(&s)
 	}
 	return s
+}
+
+// into returns ctx with the settings, a new one where ctx is nil.
+func (s *settings) into(ctx context.Context) context.Context {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return context.WithValue(ctx, settingsKey{}, s)
 }
 
 // without returns fields less those called name, in memory of their own.
@@ -105,11 +117,13 @@ func without(fields []lift.Field, name string) []lift.Field {
 
 // apply writes the settings into a call whose own header is made.
 func (s *settings) apply(call *lift.Call) error {
+	if s.wrong != nil {
+		return s.wrong
+	}
 	call.Timeout = max(0, s.timeout)
 	call.Idempotent = s.idempotence
 	call.Tenant = s.tenant
 	call.HashKey = s.hashKey
-	call.Priority = s.priority
 	own := len(call.Header)
 	for _, f := range s.header {
 		if err := checkField(f.Name, f.Value); err != nil {

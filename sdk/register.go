@@ -17,7 +17,7 @@ import (
 // Its errors are [*lift.Error]: [lift.InvalidCall] for an instance that is not
 // valid, [lift.Misconfigured] where there is no registry to announce in.
 func (c *Client) Register(ctx context.Context, i registry.Instance) error {
-	r, err := c.registrar()
+	r, err := c.registrar(ctx)
 	if err != nil {
 		return err
 	}
@@ -27,14 +27,17 @@ func (c *Client) Register(ctx context.Context, i registry.Instance) error {
 // Deregister takes back what was registered under id; what is not there is no
 // error. Its errors are [*lift.Error].
 func (c *Client) Deregister(ctx context.Context, id string) error {
-	r, err := c.registrar()
+	r, err := c.registrar(ctx)
 	if err != nil {
 		return err
 	}
 	return r.Deregister(ctx, id)
 }
 
-func (c *Client) registrar() (registry.Registrar, error) {
+func (c *Client) registrar(ctx context.Context) (registry.Registrar, error) {
+	if err := c.fault(ctx); err != nil {
+		return nil, err
+	}
 	r, ok := c.caller.(registry.Registrar)
 	if !ok {
 		return nil, &lift.Error{Code: lift.Misconfigured, Err: errors.New("what takes this client's calls announces nobody, a session to a sidecar does; in process, use the registry's own Registrar")}

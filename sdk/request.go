@@ -20,7 +20,7 @@ func (x *exchange) fill(req *http.Request) error {
 		call.Method = http.MethodGet
 	}
 	if req.URL != nil {
-		call.Service = req.URL.Hostname()
+		call.Service = lift.ServiceName(req.URL.Hostname())
 	}
 	var err error
 	if call.Service, call.Path, err = target(req.URL); err != nil {

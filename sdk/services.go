@@ -15,6 +15,9 @@ import (
 // Its errors are [*lift.Error]: [lift.UnknownService] for a name that is not
 // configured.
 func (c *Client) Services(ctx context.Context, names ...string) ([]lift.ServiceStatus, error) {
+	if err := c.fault(ctx); err != nil {
+		return nil, err
+	}
 	teller, ok := c.caller.(lift.Teller)
 	if !ok {
 		return nil, &lift.Error{Code: lift.Misconfigured, Err: errors.New("what takes this client's calls cannot tell of services; the mesh and a session to a sidecar can")}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/liftmesh/lift"
 )
 
 // checkService says whether name can be a service's name at all. Which names
@@ -37,8 +39,8 @@ func checkPath(path string) error {
 	return nil
 }
 
-// target takes a URL apart into the service it names and the path and query as
-// they go on the wire, escapes untouched.
+// target takes a URL apart into the service that it names, in canonical form, and
+// the path and query as they go on the wire, escapes untouched.
 func target(u *url.URL) (service, path string, err error) {
 	if u == nil {
 		return "", "", errors.New("the request has no URL: write http://SERVICE/path")
@@ -62,5 +64,5 @@ func target(u *url.URL) (service, path string, err error) {
 	if err := checkPath(path); err != nil {
 		return "", "", err
 	}
-	return service, path, nil
+	return lift.ServiceName(service), path, nil
 }

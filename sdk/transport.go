@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -33,6 +34,9 @@ type transport struct{ client *Client }
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req == nil {
+		return nil, &lift.Error{Code: lift.InvalidCall, Err: errors.New("the request is nil; make one with http.NewRequestWithContext")}
+	}
 	x := &exchange{settings: settingsFrom(req.Context(), nil)}
 	if err := x.fill(req); err != nil {
 		drop(req)

@@ -218,7 +218,7 @@ func TestResponseHead(t *testing.T) {
 
 func TestOptionsReachTheCall(t *testing.T) {
 	eng := newEngine(t, always(200, ""))
-	ctx := sdk.With(t.Context(), sdk.Tenant("outer"), sdk.Priority(3), sdk.Header("X-A", "option"), sdk.Header("X-B", "1"))
+	ctx := sdk.With(t.Context(), sdk.Tenant("outer"), sdk.Header("X-A", "option"), sdk.Header("X-B", "1"))
 	ctx = sdk.With(ctx, sdk.Tenant("acme"), sdk.HashKey("k"), sdk.NotIdempotent(), sdk.Timeout(7e9), sdk.Header("x-b", "2"))
 	req := get(ctx, "http://orders/")
 	req.Header.Set("X-A", "own")
@@ -228,7 +228,7 @@ func TestOptionsReachTheCall(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	c := eng.last()
-	if c.Tenant != "acme" || c.Priority != 3 || c.HashKey != "k" || c.Idempotent != lift.NotIdempotent || c.Timeout != 7e9 {
+	if c.Tenant != "acme" || c.HashKey != "k" || c.Idempotent != lift.NotIdempotent || c.Timeout != 7e9 {
 		t.Errorf("got %+v", c)
 	}
 	if a, b := lift.Get(c.Header, "X-A"), lift.Get(c.Header, "X-B"); a != "own" || b != "2" || len(c.Header) != 2 {

@@ -15,13 +15,17 @@ import (
 	"github.com/liftmesh/lift/internal/wire"
 )
 
-// Ask asks the sidecar that listens at an address (the path of a unix socket, or
-// an IP address and a port) whether it serves. One that drains, or has its limit
+// Ask asks the sidecar that listens at an address (the path of a unix socket, with or
+// without unix: before it, or a host and a port) whether it serves. One that drains, or has its limit
 // of peers, answers and does not serve. The error says why there was no answer by
 // the end of ctx.
 func Ask(ctx context.Context, at string) (serving bool, err error) {
+	network, addr, err := wire.Address(at)
+	if err != nil {
+		return false, err
+	}
 	var d net.Dialer
-	raw, err := d.DialContext(ctx, wire.Network(at), at)
+	raw, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		return false, fmt.Errorf("nobody answers at %s: %w; is lift-extension up, and does it listen there?", at, err)
 	}

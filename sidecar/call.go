@@ -31,7 +31,7 @@ type call struct {
 }
 
 func newCall(s *session, f *liftv1.Call) *call {
-	k := &call{s: s, id: f.GetId(), service: f.GetService()}
+	k := &call{s: s, id: f.GetId(), service: lift.ServiceName(f.GetService())}
 	wire.Fill(&k.lc, f, s.door.cfg.Now())
 	k.out.Open(s.window)
 	if !f.GetEnd() {

@@ -219,17 +219,17 @@ func (s *session) open(f *liftv1.Call) error {
 		return nil
 	}
 	if open >= limits.MaxCallsPerPeer {
-		s.reject(id, &lift.Error{Code: lift.Busy, Service: f.GetService(), Err: fmt.Errorf(
+		s.reject(id, &lift.Error{Code: lift.Busy, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
 			"this session has its limit of %d calls open; send fewer at once, or raise the limit", limits.MaxCallsPerPeer)})
 		return nil
 	}
 	if n := wire.FieldsSize(f.GetHeader()) + wire.FieldsSize(f.GetTrailer()) + len(f.GetPath()); n > limits.MaxHeader {
-		s.reject(id, &lift.Error{Code: lift.TooLarge, Service: f.GetService(), Err: fmt.Errorf(
-			"the header has %d bytes, the limit is %d", n, limits.MaxHeader)})
+		s.reject(id, &lift.Error{Code: lift.TooLarge, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
+			"path and header have %d bytes, 32 for each field included; the limit is %d: send less, or raise limits.header in lift.yaml", n, limits.MaxHeader)})
 		return nil
 	}
 	if n := len(f.GetBody()); n > wire.MaxData {
-		s.reject(id, &lift.Error{Code: lift.InvalidCall, Service: f.GetService(), Err: fmt.Errorf(
+		s.reject(id, &lift.Error{Code: lift.InvalidCall, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
 			"a frame with %d bytes of body came, the limit is %d", n, wire.MaxData)})
 		return nil
 	}

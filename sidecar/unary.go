@@ -26,10 +26,10 @@ func (d *door) Call(ctx context.Context, req *liftv1.CallRequest) (*liftv1.CallR
 func (d *door) unary(ctx context.Context, c *lift.Call, req *liftv1.CallRequest) (out *liftv1.CallResponse, err error) {
 	limits := &d.cfg.Limits
 	if n := wire.FieldsSize(req.GetHeader()) + len(req.GetPath()); n > limits.MaxHeader {
-		return nil, lift.Errorf(c, lift.TooLarge, "the header has %d bytes, the limit is %d", n, limits.MaxHeader)
+		return nil, lift.Errorf(c, lift.TooLarge, "path and header have %d bytes, 32 for each field included; the limit is %d: send less, or raise limits.header in lift.yaml", n, limits.MaxHeader)
 	}
 	if n := len(req.GetBody()); n > limits.MaxBody {
-		return nil, lift.Errorf(c, lift.TooLarge, "the body has %d bytes, the limit of a unary call is %d; use a session or the plain door", n, limits.MaxBody)
+		return nil, lift.Errorf(c, lift.TooLarge, "the body has %d bytes, and the limit of a unary call is %d: use a session or the plain door, or raise limits.body in lift.yaml", n, limits.MaxBody)
 	}
 	if err := d.begin(c.Service); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (d *door) unary(ctx context.Context, c *lift.Call, req *liftv1.CallRequest)
 	body, err := resp.Body.ReadAll(int64(limits.MaxBody))
 	switch {
 	case errors.Is(err, lift.TooLarge):
-		e := lift.Errorf(c, lift.TooLarge, "the answer's body is over the limit of a unary call, %d bytes; use a session or the plain door", limits.MaxBody)
+		e := lift.Errorf(c, lift.TooLarge, "the answer's body has more than the %d bytes that a unary call takes; use a session or the plain door, or raise limits.body in lift.yaml", limits.MaxBody)
 		e.Reached = lift.Answered
 		return nil, e
 	case err != nil:

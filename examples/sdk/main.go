@@ -1,5 +1,5 @@
-// Command sdk calls a service by name through the sidecar on $LIFT_SOCKET, in
-// the three ways that the SDK offers, and says what became of each call.
+// Command sdk calls a service by name through the sidecar on $LIFT_SOCKET: typed
+// JSON, an http.Client, and a POST that may be retried. It prints how each call ended.
 //
 //	LIFT_CONFIG=examples/standalone/lift.yaml go run ./cmd/lift-extension &
 //	go run ./examples/sdk
@@ -28,10 +28,14 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 
-	// Typed JSON, with the record of what was tried.
+	// Typed JSON, with the answer's head and the record of what was tried.
 	var rec sdk.Record
-	answer, err := sdk.Get[json.RawMessage](ctx, client, "orders", "/orders/17", sdk.RecordIn(&rec))
+	var head sdk.Response
+	answer, err := sdk.Get[json.RawMessage](ctx, client, "orders", "/orders/17", sdk.RecordIn(&rec), sdk.ResponseIn(&head))
 	report("typed", string(answer), err)
+	if err == nil {
+		fmt.Printf("  status %d, %s\n", head.Status, head.Header.Get("Content-Type"))
+	}
 	for _, a := range rec.Attempts() {
 		fmt.Printf("  tried %s: %s (%s)\n", a.Endpoint.Addr, a.Outcome, a.Why)
 	}
@@ -46,7 +50,7 @@ func main() {
 		report("http", "", err)
 	}
 
-	// A POST that may be sent again, for the caller vouches for it.
+	// A POST that may be sent twice: the caller says that it does no harm.
 	_, err = sdk.Post[json.RawMessage](ctx, client, "orders", "/orders", map[string]int{"n": 1}, sdk.Idempotent())
 	report("post", "", err)
 }

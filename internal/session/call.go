@@ -104,7 +104,7 @@ func (k *call) run(s *session) error {
 	h := wire.Head(k.c)
 	size := len(h.GetPath()) + wire.FieldsSize(h.GetHeader())
 	if s.header > 0 && size > s.header {
-		return &lift.Error{Code: lift.TooLarge, Err: fmt.Errorf("the header has %d bytes, the sidecar's limit is %d", size, s.header)}
+		return &lift.Error{Code: lift.TooLarge, Err: fmt.Errorf("path and header have %d bytes, 32 for each field included; the sidecar's limit is %d: send less, or raise limits.header in lift.yaml", size, s.header)}
 	}
 	if err := k.load(h, min(wire.MaxData, s.window)); err != nil {
 		return err

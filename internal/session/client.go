@@ -17,14 +17,15 @@ const maxTries = 4
 
 // Client is a [lift.Caller] over one or a few sessions. Safe for concurrent use.
 type Client struct {
-	socket string
-	opts   Options
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
-	slots  []*slot
-	turn   atomic.Uint32
-	work   sync.WaitGroup // every goroutine of ours
-	pool   buffers
+	network string // unix or tcp, "" if opts.Dial knows
+	socket  string // path or host:port
+	opts    Options
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	slots   []*slot
+	turn    atomic.Uint32
+	work    sync.WaitGroup // every goroutine of ours
+	pool    buffers
 
 	mu      sync.Mutex
 	closed  bool
@@ -36,16 +37,22 @@ type Client struct {
 
 var _ lift.Caller = (*Client)(nil)
 
-// Dial returns a client of the sidecar at an address: the path of its unix socket,
-// or an IP address and a port. It connects lazily, at
-// the first call or invocation: Dial itself does no I/O and fails only for a path
-// that cannot be one.
+// Dial returns a client of the sidecar at an address, as [wire.Address] reads it. It
+// connects at the first call or invocation: Dial itself does no I/O, and fails only
+// for what is not an address, with lift.Misconfigured (lift.NoSidecar for "").
 func Dial(socket string, opts Options) (*Client, error) {
 	if socket == "" && opts.Dial == nil {
 		return nil, &lift.Error{Code: lift.NoSidecar, Err: errors.New("the path of the sidecar's socket is empty; give the `socket:` of its lift.yaml")}
 	}
-	opts.fill(socket)
-	cl := &Client{socket: socket, opts: opts, running: map[string]*liftv1.InvocationStart{}, instances: map[string]announced{}}
+	network := ""
+	if opts.Dial == nil {
+		var err error
+		if network, socket, err = wire.Address(socket); err != nil {
+			return nil, &lift.Error{Code: lift.Misconfigured, Err: err}
+		}
+	}
+	opts.fill(network, socket)
+	cl := &Client{network: network, socket: socket, opts: opts, running: map[string]*liftv1.InvocationStart{}, instances: map[string]announced{}}
 	cl.ctx, cl.cancel = context.WithCancel(context.Background())
 	for range opts.Sessions {
 		cl.slots = append(cl.slots, &slot{cl: cl})

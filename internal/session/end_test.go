@@ -50,18 +50,18 @@ func TestCancelCrosses(t *testing.T) {
 func TestDeadlineCrossesUntouched(t *testing.T) {
 	var got atomic.Pointer[lift.Call]
 	cl, _ := overSocket(t, lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-		got.Store(&lift.Call{Deadline: c.Deadline, Timeout: c.Timeout, Tenant: c.Tenant, Priority: c.Priority, Idempotent: c.Idempotent, HashKey: c.HashKey, Method: c.Method})
+		got.Store(&lift.Call{Deadline: c.Deadline, Timeout: c.Timeout, Tenant: c.Tenant, Idempotent: c.Idempotent, HashKey: c.HashKey, Method: c.Method})
 		return echo(c)
 	}), sidecar.Config{}, session.Options{})
 	c := &lift.Call{
 		Service: "orders", Method: "POST", Deadline: time.Now().Add(time.Minute).Round(0), Timeout: 3 * time.Second,
-		Tenant: "t", Priority: -2, Idempotent: lift.Idempotent, HashKey: "h",
+		Tenant: "t", Idempotent: lift.Idempotent, HashKey: "h",
 	}
 	if _, _, err := ask(cl, c); err != nil {
 		t.Fatal(err)
 	}
 	g := got.Load()
-	if !g.Deadline.Equal(c.Deadline) || g.Timeout != c.Timeout || g.Tenant != "t" || g.Priority != -2 || g.Idempotent != lift.Idempotent || g.HashKey != "h" || g.Method != "POST" {
+	if !g.Deadline.Equal(c.Deadline) || g.Timeout != c.Timeout || g.Tenant != "t" || g.Idempotent != lift.Idempotent || g.HashKey != "h" || g.Method != "POST" {
 		t.Errorf("crossed as %+v", g)
 	}
 }

@@ -36,7 +36,7 @@ type Options struct {
 	Versions wire.Versions
 }
 
-func (o *Options) fill(socket string) {
+func (o *Options) fill(network, socket string) {
 	if o.Sessions <= 0 {
 		o.Sessions = 1
 	}
@@ -58,7 +58,7 @@ func (o *Options) fill(socket string) {
 	if o.Dial == nil {
 		o.Dial = func(ctx context.Context) (net.Conn, error) {
 			var d net.Dialer
-			return d.DialContext(ctx, wire.Network(socket), socket)
+			return d.DialContext(ctx, network, socket)
 		}
 	}
 	if o.Versions == (wire.Versions{}) {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/liftmesh/lift"
-	"github.com/liftmesh/lift/internal/wire"
 	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
 )
 
@@ -153,7 +152,7 @@ func (cl *Client) noSidecar(err error) (e *lift.Error, again bool) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		what, again = "there is no such socket: check that lift-extension runs (in Lambda, that its layer is attached) and that both name the same socket", true
-	case errors.Is(err, syscall.ECONNREFUSED) && wire.Network(cl.socket) == "tcp":
+	case errors.Is(err, syscall.ECONNREFUSED) && cl.network == "tcp":
 		what, again = "nobody listens there: lift-extension has died or is just starting, or its `api:` names another address", true
 	case errors.Is(err, syscall.ECONNREFUSED):
 		what, again = "the socket is there but nobody listens: lift-extension has died or is just starting", true

@@ -37,7 +37,6 @@ type head interface {
 	GetPath() string
 	GetHeader() []*liftv1.Field
 	GetTenant() string
-	GetPriority() int32
 	GetIdempotence() liftv1.Idempotence
 	GetHashKey() string
 	GetDeadlineUnixNanos() int64
@@ -46,10 +45,9 @@ type head interface {
 
 // Fill writes the head of a call from the wire into c. The body is not touched.
 func Fill(c *lift.Call, h head, now lift.Instant) {
-	c.Service, c.Method, c.Path = h.GetService(), h.GetMethod(), h.GetPath()
+	c.Service, c.Method, c.Path = lift.ServiceName(h.GetService()), h.GetMethod(), h.GetPath()
 	c.Header = FromFields(h.GetHeader())
 	c.Tenant, c.HashKey = h.GetTenant(), h.GetHashKey()
-	c.Priority = int(h.GetPriority())
 	c.Idempotent = lift.ByMethod
 	switch h.GetIdempotence() {
 	case liftv1.Idempotence_IDEMPOTENCE_UNSPECIFIED:
@@ -71,7 +69,6 @@ func Head(c *lift.Call) *liftv1.Call {
 		Path:              text(c.Path),
 		Header:            Fields(c.Header),
 		Tenant:            text(c.Tenant),
-		Priority:          int32(min(max(c.Priority, math.MinInt32), math.MaxInt32)),
 		HashKey:           text(c.HashKey),
 		DeadlineUnixNanos: Nanos(c.Deadline),
 		TimeoutNanos:      int64(c.Timeout),

@@ -26,8 +26,8 @@ import (
 // sent it. A value with Invoke can only return bytes; so handlers that stream are
 // wrapped as functions, not as what lambda.NewHandler makes of them.
 //
-// Where there is no sidecar the handler runs all the same. The wrapper waits for
-// nobody.
+// Where there is no sidecar the handler runs all the same, and so it does with a nil
+// client. The wrapper waits for nobody.
 func Wrap(client *sdk.Client, handler any) any {
 	if h, ok := handler.(invoker); ok {
 		return wrappedInvoker{client: client, next: h}
@@ -55,7 +55,7 @@ func Wrap(client *sdk.Client, handler any) any {
 	return reflect.MakeFunc(reflect.FuncOf(in, out, false), func(args []reflect.Value) []reflect.Value {
 		outer, ok := reflect.TypeAssert[context.Context](args[0])
 		if !ok {
-			outer = context.Background() // a nil context
+			outer = context.Background() // the caller gave a nil one
 		}
 		ctx, done := begin(outer, client)
 		streams := false
@@ -102,6 +102,9 @@ func (w wrappedInvoker) Invoke(ctx context.Context, payload []byte) ([]byte, err
 
 // begin tells of the invocation that ctx belongs to.
 func begin(ctx context.Context, client *sdk.Client) (inner context.Context, done func()) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	var in sdk.Invocation
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		in.ID, in.Tenant = lc.AwsRequestID, lc.TenantID

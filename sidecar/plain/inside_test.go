@@ -78,6 +78,7 @@ func FuzzRouting(f *testing.F) {
 	f.Add("orders", "orders", "250ms")
 	f.Add("[::1]:80", "", "1h")
 	f.Add("a:b:c", " x", "-")
+	f.Add("Orders:80", "ORDERS", "1s")
 	f.Fuzz(func(t *testing.T, host, wanted, limit string) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Host = host
@@ -90,7 +91,7 @@ func FuzzRouting(f *testing.F) {
 			t.Errorf("from an address of orders to %q", own)
 		}
 		delete(r.Header, fieldService)
-		if name, bad := service(r, ""); bad != nil || strings.ToLower(name) != name {
+		if name, bad := service(r, ""); bad != nil || lift.ServiceName(name) != name {
 			t.Errorf("by host: %q, %v", name, bad)
 		}
 		if d, err := timeout(limit); err == nil && (d <= 0 || d > maxTimeout) {

@@ -43,9 +43,9 @@ func absolute(r *http.Request) *fault {
 // same stack as everything else. It leads nowhere but to a configured service.
 func (s *Server) tunnel(x *exchange, r *http.Request, own string) {
 	x.last = true
-	name := strings.ToLower(hostname(r.Host))
+	name := lift.ServiceName(hostname(r.Host))
 	switch {
-	case own != "" && name != own:
+	case own != "" && name != lift.ServiceName(own):
 		x.fault(refuse(own, 0, "CONNECT asks for %q, and this address is that of %q alone", clip(name), own))
 		return
 	case !slices.Contains(s.services(), name):

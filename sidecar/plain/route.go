@@ -72,8 +72,8 @@ func token(s string) bool {
 	})
 }
 
-// service finds whom a request is for: "" is Lift itself. own is the service
-// that the listener is for, if it is one service's.
+// service returns the canonical name of the service that a request is for; "" is Lift
+// itself. own is the service that the listener is for, if it is one service's.
 func service(r *http.Request, own string) (string, *fault) {
 	wanted, ok, f := single(r, fieldService)
 	switch {
@@ -81,14 +81,14 @@ func service(r *http.Request, own string) (string, *fault) {
 		return "", f
 	case ok && wanted == "":
 		return "", refuse("", 0, "the field Lift-Service is empty; give it a service's name or leave it out")
-	case own != "" && ok && wanted != own:
+	case own != "" && ok && lift.ServiceName(wanted) != lift.ServiceName(own):
 		return "", refuse(own, 0, "the request asks for %q by Lift-Service, and this address is that of %q alone", clip(wanted), own)
 	case own != "":
-		return own, nil
+		return lift.ServiceName(own), nil
 	case ok:
-		return wanted, nil
+		return lift.ServiceName(wanted), nil
 	}
-	host := strings.ToLower(hostname(r.Host))
+	host := lift.ServiceName(hostname(r.Host))
 	if host == "" || host == "lift" || host == "localhost" {
 		return "", nil
 	}

@@ -33,6 +33,8 @@ func TestWhoIsCalled(t *testing.T) {
 		says       string
 	}{
 		{"host", addr, []string{"Host: orders"}, 200, "orders" + plainCall},
+		{"field in another case", addr, []string{"Host: x", "Lift-Service: ORDERS"}, 200, "orders" + plainCall},
+		{"own address, the same by field in another case", own, []string{"Host: x", "Lift-Service: Orders"}, 200, "orders" + plainCall},
 		{"host and port", addr, []string{"Host: Orders:4140"}, 200, "orders" + plainCall},
 		{"host of several words", addr, []string{"Host: a.b-c_d"}, 200, "a.b-c_d" + plainCall},
 		{"field before host", addr, []string{"Host: payments", "Lift-Service: orders"}, 200, "orders" + plainCall},

@@ -40,7 +40,10 @@ type CallRequest struct {
 	Body   []byte   `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`
 	// In whose name the call is made, if that matters.
 	Tenant string `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	// Higher is more important, 0 is ordinary.
+	// Reserved: Lift neither sends nor reads it. It is kept for load shedding, so do
+	// not give its number another meaning.
+	//
+	// Deprecated: Marked as deprecated in lift/v1/lift.proto.
 	Priority    int32       `protobuf:"zigzag32,7,opt,name=priority,proto3" json:"priority,omitempty"`
 	Idempotence Idempotence `protobuf:"varint,8,opt,name=idempotence,proto3,enum=lift.v1.Idempotence" json:"idempotence,omitempty"`
 	// What a consistent-hash picker goes by.
@@ -126,6 +129,7 @@ func (x *CallRequest) GetTenant() string {
 	return ""
 }
 
+// Deprecated: Marked as deprecated in lift/v1/lift.proto.
 func (x *CallRequest) GetPriority() int32 {
 	if x != nil {
 		return x.Priority
@@ -343,15 +347,15 @@ var File_lift_v1_lift_proto protoreflect.FileDescriptor
 
 const file_lift_v1_lift_proto_rawDesc = "" +
 	"\n" +
-	"\x12lift/v1/lift.proto\x12\alift.v1\x1a\x12lift/v1/call.proto\x1a\x1alift/v1/registration.proto\x1a\x16lift/v1/services.proto\x1a\x15lift/v1/session.proto\"\xeb\x02\n" +
+	"\x12lift/v1/lift.proto\x12\alift.v1\x1a\x12lift/v1/call.proto\x1a\x1alift/v1/registration.proto\x1a\x16lift/v1/services.proto\x1a\x15lift/v1/session.proto\"\xef\x02\n" +
 	"\vCallRequest\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n" +
 	"\x04path\x18\x03 \x01(\tR\x04path\x12&\n" +
 	"\x06header\x18\x04 \x03(\v2\x0e.lift.v1.FieldR\x06header\x12\x12\n" +
 	"\x04body\x18\x05 \x01(\fR\x04body\x12\x16\n" +
-	"\x06tenant\x18\x06 \x01(\tR\x06tenant\x12\x1a\n" +
-	"\bpriority\x18\a \x01(\x11R\bpriority\x126\n" +
+	"\x06tenant\x18\x06 \x01(\tR\x06tenant\x12\x1e\n" +
+	"\bpriority\x18\a \x01(\x11B\x02\x18\x01R\bpriority\x126\n" +
 	"\vidempotence\x18\b \x01(\x0e2\x14.lift.v1.IdempotenceR\vidempotence\x12\x19\n" +
 	"\bhash_key\x18\t \x01(\tR\ahashKey\x12.\n" +
 	"\x13deadline_unix_nanos\x18\n" +

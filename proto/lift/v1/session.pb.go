@@ -577,9 +577,13 @@ type Call struct {
 	// The HTTP method; "" is GET.
 	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
 	// Path and query; "" is "/".
-	Path        string      `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
-	Header      []*Field    `protobuf:"bytes,5,rep,name=header,proto3" json:"header,omitempty"`
-	Tenant      string      `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Path   string   `protobuf:"bytes,4,opt,name=path,proto3" json:"path,omitempty"`
+	Header []*Field `protobuf:"bytes,5,rep,name=header,proto3" json:"header,omitempty"`
+	Tenant string   `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Reserved: Lift neither sends nor reads it. It is kept for load shedding, so do
+	// not give its number another meaning.
+	//
+	// Deprecated: Marked as deprecated in lift/v1/session.proto.
 	Priority    int32       `protobuf:"zigzag32,7,opt,name=priority,proto3" json:"priority,omitempty"`
 	Idempotence Idempotence `protobuf:"varint,8,opt,name=idempotence,proto3,enum=lift.v1.Idempotence" json:"idempotence,omitempty"`
 	HashKey     string      `protobuf:"bytes,9,opt,name=hash_key,json=hashKey,proto3" json:"hash_key,omitempty"`
@@ -671,6 +675,7 @@ func (x *Call) GetTenant() string {
 	return ""
 }
 
+// Deprecated: Marked as deprecated in lift/v1/session.proto.
 func (x *Call) GetPriority() int32 {
 	if x != nil {
 		return x.Priority
@@ -1361,15 +1366,15 @@ const file_lift_v1_session_proto_rawDesc = "" +
 	"\bmax_data\x18\x05 \x01(\rR\amaxData\x12\x1d\n" +
 	"\n" +
 	"max_header\x18\x06 \x01(\rR\tmaxHeader\x12\x1b\n" +
-	"\tmax_calls\x18\a \x01(\rR\bmaxCalls\"\xcd\x03\n" +
+	"\tmax_calls\x18\a \x01(\rR\bmaxCalls\"\xd1\x03\n" +
 	"\x04Call\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x16\n" +
 	"\x06method\x18\x03 \x01(\tR\x06method\x12\x12\n" +
 	"\x04path\x18\x04 \x01(\tR\x04path\x12&\n" +
 	"\x06header\x18\x05 \x03(\v2\x0e.lift.v1.FieldR\x06header\x12\x16\n" +
-	"\x06tenant\x18\x06 \x01(\tR\x06tenant\x12\x1a\n" +
-	"\bpriority\x18\a \x01(\x11R\bpriority\x126\n" +
+	"\x06tenant\x18\x06 \x01(\tR\x06tenant\x12\x1e\n" +
+	"\bpriority\x18\a \x01(\x11B\x02\x18\x01R\bpriority\x126\n" +
 	"\vidempotence\x18\b \x01(\x0e2\x14.lift.v1.IdempotenceR\vidempotence\x12\x19\n" +
 	"\bhash_key\x18\t \x01(\tR\ahashKey\x12.\n" +
 	"\x13deadline_unix_nanos\x18\n" +
