@@ -9,8 +9,7 @@ import (
 	miekg "github.com/miekg/dns"
 )
 
-// question is what is asked: a name in lower case with its dot at the end, and
-// a type of record.
+// question is a name, in lower case and with its final dot, and a type of record.
 type question struct {
 	name string
 	kind uint16
@@ -28,14 +27,14 @@ type target struct {
 type reply struct {
 	addrs   []netip.Addr // with A and AAAA
 	targets []target     // with SRV
-	// extra are addresses that came along with targets, by their name.
+	// extra are the addresses that came along with targets, by name.
 	extra map[string][]netip.Addr
-	// ttl is the shortest of all that was used. Of a negative reply it is the
-	// SOA's, -1 if there was none.
+	// ttl is the shortest TTL of all records that were used. Of a negative reply it is
+	// the SOA's, -1 if there was none.
 	ttl time.Duration
-	// none: there is no such record. nobody: nor any other of this name.
+	// none: the name has no such record. nobody: it has no record at all (NXDOMAIN).
 	none, nobody bool
-	// more: the message ends at an alias; ask for this name.
+	// more, if not "", is the alias that the message ends at: ask for this name.
 	more string
 }
 
@@ -44,9 +43,8 @@ const maxAliases = 12
 
 var errLoop = errors.New("its aliases (CNAME) lead in a circle, or further than 12 steps")
 
-// read makes a reply of a message, which is taken to be one to q, with the code
-// NOERROR or NXDOMAIN. Records of names that the chain of aliases does not come
-// by are not looked at.
+// read turns a message into a reply. The message answers q, with the code NOERROR or
+// NXDOMAIN. Records of names that are not in the chain of aliases are ignored.
 func read(q question, m *miekg.Msg) (reply, error) {
 	r := reply{ttl: -1}
 	name, steps := q.name, 0
@@ -111,8 +109,7 @@ func (r *reply) take(kind uint16, name string, records []miekg.RR) (found bool) 
 	return found
 }
 
-// has reports whether there are records that take looked at, if only to find
-// them of no use.
+// has reports whether there are records that take looks at, usable or not.
 func has(kind uint16, name string, records []miekg.RR) bool {
 	return (&reply{}).take(kind, name, records)
 }
@@ -139,7 +136,8 @@ func (r *reply) glue(records []miekg.RR) {
 	}
 }
 
-// address is that of an A or AAAA record, if one can connect to it.
+// address returns the address of an A or AAAA record. ok is false if nobody can connect
+// to it.
 func address(rr miekg.RR) (netip.Addr, bool) {
 	var bytes []byte
 	switch rr := rr.(type) {
@@ -162,8 +160,8 @@ func alias(name string, records []miekg.RR) (to string, ttl time.Duration, ok bo
 	return "", 0, false
 }
 
-// negative is for how long "there is none" holds: the lesser of the SOA's TTL
-// and its minimum (RFC 2308 §5).
+// negative returns how long "there is none" holds: the lesser of the SOA's TTL and its
+// minimum (RFC 2308, section 5).
 func negative(authority []miekg.RR) (time.Duration, bool) {
 	for _, rr := range authority {
 		if soa, ok := rr.(*miekg.SOA); ok {

@@ -13,8 +13,8 @@ import (
 	miekg "github.com/miekg/dns"
 )
 
-// udpSize is the largest answer that we take by UDP: what passes every common
-// path unfragmented (DNS flag day 2020). What is larger comes by TCP.
+// udpSize is the largest answer that we take by UDP: one that passes every common path
+// unfragmented. Larger ones come by TCP. Source: DNS flag day 2020.
 const udpSize = 1232
 
 // client asks servers. Safe for concurrent use.
@@ -25,7 +25,7 @@ type client struct {
 	good string // the server that answered last; it is asked first
 }
 
-// exchange asks the servers in turn until one gives an answer that can be used.
+// exchange asks the servers in turn until one gives a usable answer.
 func (c *client) exchange(ctx context.Context, how conf, q question) (reply, error) {
 	servers := c.order(how)
 	faults := make([]string, len(servers))
@@ -42,7 +42,7 @@ func (c *client) exchange(ctx context.Context, how conf, q question) (reply, err
 				return reply{}, ctx.Err()
 			}
 			if errors.Is(err, errLoop) {
-				return reply{}, fmt.Errorf("DNS: %s: %w; mend the records", q, err)
+				return reply{}, fmt.Errorf("DNS: %s: %w; fix the records", q, err)
 			}
 			faults[i] = server + ": " + err.Error()
 		}
@@ -50,8 +50,8 @@ func (c *client) exchange(ctx context.Context, how conf, q question) (reply, err
 	return reply{}, fmt.Errorf("DNS: no server answers %s: %s", q, strings.Join(faults, "; "))
 }
 
-// order is that of the configuration, beginning with the server that answered
-// last: one that is dead costs its timeout once, not with every question.
+// order returns the servers in the configured order, beginning with the one that
+// answered last: a dead server costs its timeout once, not with every question.
 func (c *client) order(how conf) []string {
 	if len(how.servers) == 0 {
 		return nil
@@ -88,7 +88,7 @@ func (c *client) try(ctx context.Context, how conf, server string, q question) (
 		case m.Rcode != miekg.RcodeSuccess && m.Rcode != miekg.RcodeNameError:
 			return reply{}, errors.New(rcode(m.Rcode))
 		case lame(m):
-			return reply{}, errors.New("it only names other servers, and does not ask them")
+			return reply{}, errors.New("it only refers to other servers, and does not ask them")
 		default:
 			return read(q, m)
 		}
@@ -111,8 +111,8 @@ func lame(m *miekg.Msg) bool {
 	return !said && len(m.Ns) > 0
 }
 
-// send sends one question and waits for its answer. What else comes (another
-// id, another question, garbage) is passed over: anybody can send a datagram.
+// send sends one question and waits for its answer. Replies with another ID or question,
+// and garbage, are ignored: anybody can send a datagram.
 func (c *client) send(ctx context.Context, how conf, network, server string, q question, edns bool) (*miekg.Msg, error) {
 	out := &miekg.Msg{Question: []miekg.Question{{Name: q.name, Qtype: q.kind, Qclass: miekg.ClassINET}}}
 	out.Id, out.RecursionDesired = uint16(c.rand()), true //nolint:gosec // any 16 bits
@@ -163,7 +163,7 @@ func answers(in, out *miekg.Msg) bool {
 	return len(in.Question) == 1 && a.Qtype == b.Qtype && a.Qclass == b.Qclass && same(a.Name, b.Name)
 }
 
-// brief says what went wrong, without the addresses, which the caller says.
+// brief shortens err: the caller names the addresses.
 func brief(err error) error {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return errors.New("no answer in time")

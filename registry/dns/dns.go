@@ -14,7 +14,7 @@ import (
 	"github.com/liftmesh/lift/registry"
 )
 
-// Type is what is asked for.
+// Type is the type of records that are asked for.
 type Type string
 
 const (
@@ -24,50 +24,50 @@ const (
 	Service Type = "srv"
 )
 
-// Config is what a [Registry] is made from. A zero field means its default.
+// Config configures a [Registry]. A zero field means its default.
 type Config struct {
-	// Type is what is asked for. Default Address.
+	// Type is the type of records that are asked for. Default Address.
 	Type Type
-	// Port is that of every address. With Service the records say it.
+	// Port is the port of every address. With Service the records bring it.
 	Port int
-	// Servers are asked in this order, each an IP address with its port. With
-	// servers of one's own, names are asked for as they stand, without search
-	// domains. Default: what ResolvConf says, read anew for each look-up.
+	// Servers are asked in this order, each an IP address with its port. If they are
+	// set, names are asked for as they stand, without search domains. Default: those of
+	// ResolvConf, which is read for each look-up.
 	Servers []string
 	// ResolvConf is the file of the system's resolver. Default /etc/resolv.conf.
 	ResolvConf string
-	// Timeout is for one question to one server. Default 1 s, or what the options
-	// of ResolvConf say: unlike there a call may be waiting.
+	// Timeout bounds one question to one server. Default: that of ResolvConf's options,
+	// or 1 s, which is less than the 5 s of other resolvers, because a call may wait.
 	Timeout time.Duration
-	// MinTTL and MaxTTL bound for how long an answer holds. Default 1 s, so that
-	// a TTL of 0 does not make a busy loop, and 5 min, so that a wrong one ends.
+	// MinTTL and MaxTTL bound how long an answer holds. Default 1 s, so that a TTL of 0
+	// does not make a busy loop, and 5 min, so that a wrong TTL ends.
 	MinTTL, MaxTTL time.Duration
 	// Now reads the clocks. Default [lift.Now].
 	Now func() lift.Instant
-	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
+	// Rand gives random bits. It is called from many goroutines. Default [rand.Uint64].
 	Rand func() uint64
-	// Reachable says whether an IPv6 address has a route. Those that have none are
+	// Reachable reports whether an IPv6 address has a route. Addresses without one are
 	// left out while there are others. Default: ask the system; nothing is sent.
 	Reachable func(netip.Addr) bool
 }
 
 const (
-	// maxNegative bounds for how long "there is none" holds, so that a service
-	// that starts late is found soon. noSOA is for an answer that does not say.
+	// maxNegative bounds how long "there is none" holds, so that a service that starts
+	// late is found soon. noSOA is how long it holds if the answer has no SOA.
 	maxNegative = 30 * time.Second
 	noSOA       = 5 * time.Second
-	// backoffMax bounds the waits while DNS is gone; firstMax while no set has
-	// been told yet, so that calls wait for it.
+	// backoffMax bounds the waits while DNS is gone. firstMax bounds them as long as
+	// there has been no set, because calls wait for it.
 	backoffMax = 30 * time.Second
 	firstMax   = 5 * time.Second
 	// recheck is how often the wall clock is looked at while waiting.
 	recheck = 5 * time.Second
 )
 
-// Registry tells who serves a name. It is safe for concurrent use.
+// Registry tells which endpoints serve a name. It is safe for concurrent use.
 type Registry struct {
 	Config
-	// exchange asks one question; a test has another.
+	// exchange asks one question, from many goroutines. Tests replace it.
 	exchange func(ctx context.Context, c conf, q question) (reply, error)
 	conf     func() (conf, error)
 
@@ -108,7 +108,10 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 	return func(yield func([]lift.Endpoint, error) bool) {
 		wake := r.enter()
 		defer r.leave(wake)
-		l := lookup{r: r, known: make(map[question]*answer)}
+		l := r.newLookup()
+		defer l.work.Wait()
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
 		var told []lift.Endpoint // nil: none yet
 		failures := 0
 		for ctx.Err() == nil {
@@ -128,7 +131,7 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 					return
 				}
 			}
-			r.wait(ctx, wake, life)
+			r.wait(ctx, wake, l, life)
 		}
 	}
 }
@@ -159,8 +162,9 @@ func (r *Registry) leave(wake chan struct{}) {
 	delete(r.watches, wake)
 }
 
-// wait returns when life has passed by either clock, or ctx has ended.
-func (r *Registry) wait(ctx context.Context, wake <-chan struct{}, life time.Duration) {
+// wait returns when life has passed by either clock, when an answer has come that l
+// was still waiting for, or when ctx has ended.
+func (r *Registry) wait(ctx context.Context, wake <-chan struct{}, l *lookup, life time.Duration) {
 	from := r.Now()
 	for {
 		left := life - r.Now().Age(from)
@@ -171,6 +175,9 @@ func (r *Registry) wait(ctx context.Context, wake <-chan struct{}, life time.Dur
 		select {
 		case <-t.C:
 		case <-wake:
+		case late := <-l.arrivals:
+			l.take(late)
+			life = 0
 		case <-ctx.Done():
 		}
 		t.Stop()
@@ -180,8 +187,8 @@ func (r *Registry) wait(ctx context.Context, wake <-chan struct{}, life time.Dur
 	}
 }
 
-// backoff is the wait after the nth failure in a row: doubled from MinTTL on,
-// half of it random, so that many do not come back at the same moment.
+// backoff returns the wait after the nth failure in a row: doubled from MinTTL on, half
+// of it random, so that clients do not come back at the same moment.
 func (r *Registry) backoff(n int, told bool) time.Duration {
 	most := backoffMax
 	if !told {

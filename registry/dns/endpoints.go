@@ -12,14 +12,14 @@ import (
 // maxWeight is the largest weight of an endpoint, as in a list of them.
 const maxWeight = 1000
 
-// share is an address and its part of the calls; 0: nobody said.
+// share is an address and its part of the calls; 0 if the records do not say it.
 type share struct {
 	addr netip.AddrPort
 	part float64
 }
 
-// endpoints makes a set, sorted by address, each address once. Weights that fit
-// stay as they are; others are scaled together, to 1000 at most and 1 at least.
+// endpoints returns a set, sorted by address, each address once. Weights that fit stay
+// as they are; others are scaled together, to between 1 and 1000.
 func endpoints(shares []share) []lift.Endpoint {
 	slices.SortStableFunc(shares, func(a, b share) int { return a.addr.Compare(b.addr) })
 	least, most := math.MaxFloat64, 0.0

@@ -20,7 +20,8 @@ import (
 // look makes one look-up and returns the set as addr*weight, in order.
 func look(t *testing.T, r *Registry, name string) (set []string, life time.Duration, err error) {
 	t.Helper()
-	l := lookup{r: r, known: map[question]*answer{}}
+	l := r.newLookup()
+	defer l.work.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	eps, life, err := l.resolve(ctx, name)
@@ -67,7 +68,7 @@ func TestRecordsToSets(t *testing.T) {
 		{name: "addresses that are none", ask: "o", records: []string{"o. 60 IN A 0.0.0.0", "o. 60 IN A 224.0.0.1", "o. 60 IN AAAA ::"}, want: ""},
 		{name: "TTL 0 has a floor", ask: "o", records: []string{"o. 0 IN A 10.0.0.1"}, want: "10.0.0.1:80*0", life: time.Second},
 		{name: "a week has a cap", ask: "o", records: []string{"o. 604800 IN A 10.0.0.1", "o. 604800 IN AAAA fd00::1"}, want: "10.0.0.1:80*0 [fd00::1]:80*0", life: 5 * time.Minute},
-		{name: "no such name", ask: "o", want: "", life: 5 * time.Second, asked: "A o."},
+		{name: "no such name", ask: "o", want: "", life: 5 * time.Second},
 		{name: "no such record", ask: "o", records: []string{"o. 60 IN TXT x"}, want: "", life: 5 * time.Second, asked: "A o. AAAA o."},
 		{name: "negative by the SOA's minimum", ask: "o", soa: ". 900 IN SOA a. b. 1 2 3 4 20", want: "", life: 20 * time.Second},
 		{name: "negative by the SOA's TTL", ask: "o", soa: ". 7 IN SOA a. b. 1 2 3 4 900", want: "", life: 7 * time.Second},
@@ -82,9 +83,9 @@ func TestRecordsToSets(t *testing.T) {
 		{name: "not a name", ask: "a b", err: "want letters"},
 
 		{name: "SRV", kind: Service, ask: "_http._tcp.o", records: []string{"_http._tcp.o. 60 IN SRV 1 10 80 a.", "_http._tcp.o. 60 IN SRV 1 30 81 b.", "a. 60 IN A 10.0.0.1", "b. 20 IN A 10.0.0.2", "a. 20 IN AAAA fd00::1", "b. 20 IN AAAA fd00::2"},
-			want: "10.0.0.1:80*5 10.0.0.2:81*15 [fd00::1]:80*5 [fd00::2]:81*15", life: 20 * time.Second, asked: "SRV _http._tcp.o. A a. AAAA a. A b. AAAA b."},
+			want: "10.0.0.1:80*5 10.0.0.2:81*15 [fd00::1]:80*5 [fd00::2]:81*15", life: 20 * time.Second, asked: "A a. A b. AAAA a. AAAA b. SRV _http._tcp.o."},
 		{name: "SRV, addresses that came along", kind: Service, ask: "o", records: []string{"o. 60 IN SRV 1 1 80 A."}, extra: []string{"a. 9 IN A 10.0.0.1", "evil. 1 IN A 6.6.6.6"}, want: "10.0.0.1:80*1", life: 9 * time.Second, asked: "SRV o."},
-		{name: "SRV, the lowest priority", kind: Service, ask: "o", records: []string{"o. 60 IN SRV 2 1 80 b.", "o. 60 IN SRV 1 1 80 a.", "a. 60 IN A 10.0.0.1", "b. 60 IN A 10.0.0.2"}, want: "10.0.0.1:80*1", asked: "SRV o. A a. AAAA a."},
+		{name: "SRV, the lowest priority", kind: Service, ask: "o", records: []string{"o. 60 IN SRV 2 1 80 b.", "o. 60 IN SRV 1 1 80 a.", "a. 60 IN A 10.0.0.1", "b. 60 IN A 10.0.0.2"}, want: "10.0.0.1:80*1", asked: "A a. AAAA a. SRV o."},
 		{name: "SRV, the lowest priority that has an address", kind: Service, ask: "o", records: []string{"o. 60 IN SRV 2 1 80 b.", "o. 60 IN SRV 1 1 80 a.", "b. 60 IN A 10.0.0.2"}, want: "10.0.0.2:80*1"},
 		{name: "SRV, decidedly not here", kind: Service, ask: "o", records: []string{"o. 60 IN SRV 0 0 0 ."}, want: "", asked: "SRV o."},
 		{name: "SRV, port 0", kind: Service, ask: "o", records: []string{"o. 60 IN SRV 0 0 0 a.", "a. 60 IN A 10.0.0.1"}, want: ""},
@@ -118,7 +119,7 @@ func TestRecordsToSets(t *testing.T) {
 			if tt.life > 0 && (life > tt.life || life < tt.life-2*time.Second) && tt.name != "aliases, the shortest TTL" {
 				t.Errorf("holds for %s, want %s", life, tt.life)
 			}
-			if asked := strings.Join(z.questions(), " "); tt.asked != "" && asked != tt.asked {
+			if asked := strings.Join(slices.Sorted(slices.Values(z.questions())), " "); tt.asked != "" && asked != tt.asked {
 				t.Errorf("asked %s, want %s", asked, tt.asked)
 			}
 			z.change(func() {
@@ -246,9 +247,9 @@ func TestTheServerThatAnsweredIsAskedFirst(t *testing.T) {
 		if _, _, err := look(t, r, "o"); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if n := len(dead.questions()); n != 1 {
-		t.Errorf("the dead one was asked %d times", n)
+		if n := len(dead.questions()); n > 2 { // by both families, at the same time
+			t.Errorf("the dead one was asked %d times", n)
+		}
 	}
 }
 
@@ -256,7 +257,7 @@ func TestTheServerThatAnsweredIsAskedFirst(t *testing.T) {
 func TestBrokenIPv6(t *testing.T) {
 	z := startZone(t, "o. 1 IN A 10.0.0.1", "o. 1 IN AAAA fd00::1")
 	r := New(Config{Port: 80, Servers: []string{z.addr}, MinTTL: time.Nanosecond, Reachable: func(netip.Addr) bool { return true }})
-	l := lookup{r: r, known: map[question]*answer{}}
+	l := r.newLookup()
 	first, _, err := l.resolve(t.Context(), "o")
 	if err != nil || len(first) != 2 {
 		t.Fatal(first, err)
@@ -302,14 +303,14 @@ func TestOnlyWhatExpiredIsAskedAgain(t *testing.T) {
 	z := startZone(t, "o. 100 IN SRV 1 1 80 a.", "a. 10 IN A 10.0.0.1", "a. 100 IN AAAA fd00::1")
 	now := lift.Now()
 	r := New(Config{Type: Service, Servers: []string{z.addr}, Now: func() lift.Instant { return now }, Rand: allOnes, Reachable: func(netip.Addr) bool { return true }})
-	l := lookup{r: r, known: map[question]*answer{}}
+	l := r.newLookup()
 	for range 2 {
 		if set, _, err := l.resolve(t.Context(), "o"); err != nil || len(set) != 2 {
 			t.Fatal(set, err)
 		}
 		now.Wall = now.Wall.Add(11 * time.Second) // the monotonic clock stands still, as in a freeze
 	}
-	if got := strings.Join(z.questions(), " "); got != "SRV o. A a. AAAA a. A a." {
+	if got := z.questions(); len(got) != 4 || got[0] != "SRV o." || got[3] != "A a." {
 		t.Errorf("asked %s", got)
 	}
 }
@@ -319,10 +320,10 @@ func TestSearchDomains(t *testing.T) {
 	for _, tt := range []struct {
 		ask, options, want, asked string
 	}{
-		{"o", "", "10.0.0.1:80*0", "A o.a.internal. A o.b.internal. AAAA o.b.internal."},
-		{"o.", "", "10.0.0.4:80*0", "A o. AAAA o."},
-		{"x.y", "", "10.0.0.2:80*0", "A x.y. AAAA x.y."},
-		{"x.y", "options ndots:2", "10.0.0.3:80*0", "A x.y.a.internal. A x.y.b.internal. AAAA x.y.b.internal."},
+		{"o", "", "10.0.0.1:80*0", "A o.a.internal. A o.b.internal."},
+		{"o.", "", "10.0.0.4:80*0", "A o."},
+		{"x.y", "", "10.0.0.2:80*0", "A x.y."},
+		{"x.y", "options ndots:2", "10.0.0.3:80*0", "A x.y.a.internal. A x.y.b.internal."},
 		{"none", "", "", "A none.a.internal. A none.b.internal. A none."},
 	} {
 		z.change(func() { z.asked = nil })
@@ -333,7 +334,9 @@ func TestSearchDomains(t *testing.T) {
 			return c, nil
 		}
 		got, _, err := look(t, r, tt.ask)
-		if asked := strings.Join(z.questions(), " "); err != nil || strings.Join(got, " ") != tt.want || asked != tt.asked {
+		// AAAA is asked beside A, but not waited for where A says that there is no such name.
+		asked := strings.Join(slices.DeleteFunc(z.questions(), func(q string) bool { return strings.HasPrefix(q, "AAAA") }), " ")
+		if err != nil || strings.Join(got, " ") != tt.want || asked != tt.asked {
 			t.Errorf("%s %s: got %v, %v, asked %s; want %s, %s", tt.ask, tt.options, got, err, asked, tt.want, tt.asked)
 		}
 	}

@@ -14,8 +14,9 @@ const (
 	maxLabel = 63
 )
 
-// CheckName tells what is wrong with a name to ask for: letters, digits, dashes
-// and underscores between dots; a dot at the end keeps search domains away.
+// CheckName returns what is wrong with a name to ask for, or nil. A name is letters,
+// digits, dashes and underscores between dots; with a final dot, search domains are not
+// tried.
 func CheckName(name string) error {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return errors.New("this is an address; want a name, or from: static for addresses")
@@ -38,9 +39,9 @@ func CheckName(name string) error {
 	return nil
 }
 
-// ParseServer reads the address of a DNS server, 10.0.0.2:53 or without its
-// port, which is then 53. It has to be an IP address: a name would have to be
-// asked for first.
+// ParseServer reads the address of a DNS server, such as 10.0.0.2:53. The port defaults
+// to 53. The host has to be an IP address, because a name would have to be looked up
+// first.
 func ParseServer(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
@@ -63,8 +64,8 @@ func parseAddr(s string) (netip.Addr, bool) {
 	return addr, err == nil && !strings.ContainsAny(addr.Zone(), "[]%: \t")
 }
 
-// reachable reports whether there is a route to addr. To connect a UDP socket
-// sends nothing.
+// reachable reports whether there is a route to addr. Connecting a UDP socket sends
+// nothing.
 func reachable(addr netip.Addr) bool {
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr, 9)))
 	if err != nil {
