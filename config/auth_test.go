@@ -60,10 +60,10 @@ func TestAuthProblems(t *testing.T) {
 defaults: {auth: {sigv4: lambda}}
 `), env())
 	wantProblems(t, problems,
-		`2:55: services.a.auth.sigv4: "s3" is not known here; want execute-api or lambda or vpc-lattice-svcs`,
-		`2:67: services.a.auth.region: "Ireland" is not right; want a region's name, such as eu-west-1`,
-		`3:56: services.b.auth.region: auth.region goes with auth.sigv4; say for which service to sign, such as sigv4: execute-api, or remove it`,
-		`4:12: defaults.auth: this is each service's own; move it to services.NAME.auth`,
+		`2:55: services.a.auth.sigv4: "s3" is not a valid value; want execute-api, lambda or vpc-lattice-svcs`,
+		`2:67: services.a.auth.region: "Ireland" is not valid; want a region's name, such as eu-west-1`,
+		`3:56: services.b.auth.region: auth.region needs auth.sigv4; set the service to sign for, such as sigv4: execute-api, or remove it`,
+		`4:12: defaults.auth: this key is for single services; move it to services.NAME.auth`,
 	)
 }
 

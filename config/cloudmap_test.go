@@ -52,17 +52,17 @@ func TestCloudMapProblems(t *testing.T) {
   d: {from: static, endpoints: ["h:1"], cloudmap: {namespace: shop}}
 `), env())
 	wantProblems(t, problems,
-		`2:3: services.a: cloudmap.namespace is missing; want the namespace's name with from: cloudmap, such as cloudmap: {namespace: shop.local}`,
-		`3:45: services.b.cloudmap.namespace: "a b" is not right; want a name without spaces and slashes, such as shop.local`,
-		`3:60: services.b.cloudmap.health: "well" is not known here; want HEALTHY or HEALTHY_OR_ELSE_ALL or ALL`,
-		`3:79: services.b.cloudmap.attributes[0]: "version" is not right; want NAME=VALUE, such as version=2`,
-		`3:95: services.b.cloudmap.port: "0" is out of range; want 1 to 65535`,
-		`3:108: services.b.cloudmap.endpoint: "ftp://x" is not right; scheme "ftp" is not spoken; want https or http`,
-		`4:45: services.c: the region is not known; set auth.region, or AWS_REGION where this is checked; in Lambda it is set`,
-		`5:63: services.d.cloudmap.namespace: cloudmap.namespace goes with from: cloudmap, and from is static; remove one of the two`,
+		`2:3: services.a: cloudmap.namespace is missing; with from: cloudmap write the namespace, such as cloudmap: {namespace: shop.local}`,
+		`3:45: services.b.cloudmap.namespace: "a b" is not valid; want a name without spaces and slashes, such as shop.local`,
+		`3:60: services.b.cloudmap.health: "well" is not a valid value; want HEALTHY, HEALTHY_OR_ELSE_ALL or ALL`,
+		`3:79: services.b.cloudmap.attributes[0]: "version" is not valid; want NAME=VALUE, such as version=2`,
+		`3:95: services.b.cloudmap.port: 0 is out of range; want 1 to 65535`,
+		`3:108: services.b.cloudmap.endpoint: "ftp://x" is not valid; scheme "ftp" is not spoken; want https or http`,
+		`4:45: services.c: the region is not known; set auth.region, such as region: eu-west-1, or AWS_REGION where this is checked; Lambda sets AWS_REGION itself`,
+		`5:63: services.d.cloudmap.namespace: cloudmap.namespace needs from: cloudmap, and from is static; remove it, or write from: cloudmap`,
 	)
 	_, problems = Parse("f", []byte("services: {a: {from: cloudmap, cloudmap: {namespace: x}}}"), env("AWS_ENDPOINT_URL_SERVICEDISCOVERY", "nowhere"))
-	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "AWS_ENDPOINT_URL_SERVICEDISCOVERY is no URL of an API") {
+	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "AWS_ENDPOINT_URL_SERVICEDISCOVERY is not the URL of an API") {
 		t.Error(problems)
 	}
 }

@@ -48,7 +48,7 @@ func (r *reader) consul(g layer) *consul.Config {
 	}
 	client, err := consul.New(c)
 	if err != nil { // what the file says has been checked
-		r.problems = append(r.problems, Problem{File: "$CONSUL_HTTP_ADDR", Path: consulAt + ".address", What: "the address is not right", Remedy: err.Error(), Source: "consul"})
+		r.problems = append(r.problems, Problem{File: "$CONSUL_HTTP_ADDR", Path: consulAt + ".address", What: "the address is not valid", Remedy: err.Error(), Source: "consul"})
 	}
 	if len(r.problems) > told {
 		return nil
@@ -68,16 +68,20 @@ func (r *reader) consulAddress() string {
 	return address
 }
 
-// consulToken says where the token is. That a file is not there yet is no fault:
-// some are written when the process runs already.
+// consulToken says where the token is. A file that is not there yet is a warning,
+// because some are written only when the process runs, and on other machines than
+// that which checks.
 func (r *reader) consulToken(g layer, c *consul.Config) {
 	file, inFile := g[consulAt+".token.file"]
 	variable, inEnv := g[consulAt+".token.env"]
 	switch {
 	case inFile && inEnv:
-		r.tell(variable.origin, consulAt+".token.env", "the token has a file and a variable", "remove one of the two")
+		r.tell(variable.origin, consulAt+".token.env", "token.file and token.env are both set", "remove one of the two")
 	case inFile:
 		c.Token.File = r.path(file.text)
+		if wrong := unusable(c.Token.File); wrong != "" {
+			r.warn(file.origin, consulAt+".token.file", "the token's file "+shown(file)+" "+wrong, "check the path, or write the file before Lift calls Consul")
+		}
 	case inEnv:
 		c.Token.Value, c.Token.Source = r.variableText(variable.text), "$"+variable.text
 		if c.Token.Value == "" {
@@ -85,6 +89,12 @@ func (r *reader) consulToken(g layer, c *consul.Config) {
 		}
 	case r.variableText("CONSUL_HTTP_TOKEN_FILE") != "":
 		c.Token.File = r.variableText("CONSUL_HTTP_TOKEN_FILE")
+		if wrong := unusable(c.Token.File); wrong != "" {
+			r.warnings = append(r.warnings, Problem{
+				File: "$CONSUL_HTTP_TOKEN_FILE", Path: consulAt + ".token.file", What: "the token's file " + c.Token.File + " " + wrong,
+				Remedy: "check the path, or write the file before Lift calls Consul", Warning: true, Source: "consul",
+			})
+		}
 	default:
 		c.Token.Value, c.Token.Source = strings.TrimSpace(r.variableText("CONSUL_HTTP_TOKEN")), "$CONSUL_HTTP_TOKEN"
 	}
@@ -95,7 +105,7 @@ func (r *reader) consulTLS(g layer, t consul.TLS) {
 	for _, pair := range [][2]string{{"cert", "key"}, {"key", "cert"}} {
 		d, ok := g[consulAt+".tls."+pair[0]]
 		if _, both := g[consulAt+".tls."+pair[1]]; ok && !both {
-			r.tell(d.origin, consulAt+".tls."+pair[0], "tls."+pair[0]+" goes with tls."+pair[1], "name both files or neither")
+			r.tell(d.origin, consulAt+".tls."+pair[0], "tls."+pair[0]+" needs tls."+pair[1], "set both or neither")
 			return
 		}
 	}

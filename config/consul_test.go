@@ -49,8 +49,8 @@ services:
 		client.Namespace != "n1" || client.Partition != "p1" || client.Wait != time.Minute || client.TLS.ServerName != "server.dc1.consul" || client.Freezes {
 		t.Errorf("%+v", client.Config)
 	}
-	if len(c.Warnings) > 0 {
-		t.Errorf("warned: %q", c.Warnings)
+	if got, want := c.Warnings.Error(), "lift.yaml:3:67: warning: registry.consul.token.file: the token's file secrets/consul does not exist; check the path, or write the file before Lift calls Consul"; got != want {
+		t.Errorf("warned %s, want %s", got, want)
 	}
 	want := "registry:\n  consul:\n    address: \"https://consul.internal:8501\"  # lift.yaml:3\n    token:\n      file: \"secrets/consul\"  # lift.yaml:3\n"
 	if got := printed(t, c); !strings.Contains(got, want) {
@@ -75,7 +75,7 @@ func TestConsulOfTheEnvironment(t *testing.T) {
 		},
 		"a file before a value": {
 			text, []string{"CONSUL_HTTP_TOKEN_FILE", "/f", "CONSUL_HTTP_TOKEN", "t"},
-			consul.DefaultAddress, consul.Token{File: "/f"}, false, "",
+			consul.DefaultAddress, consul.Token{File: "/f"}, false, "the token's file /f does not exist",
 		},
 		"a variable of one's own": {
 			"registry: {consul: {token: {env: SECRET}}}\n" + text, []string{"SECRET", "s", "CONSUL_HTTP_TOKEN", "t"},
@@ -116,21 +116,21 @@ func TestConsulProblems(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		`{address: "ftp://a"}`:                   `registry.consul.address: "ftp://a" is not right; want http://host:8500, https://host:8501 or unix:///path/of/a.sock`,
-		`{address: "http://u:p@a"}`:              `registry.consul.address: "http://u:p@a" is not right; want no user in it; a token goes into token`,
+		`{address: "ftp://a"}`:                   `registry.consul.address: "ftp://a" is not valid; want http://host:8500, https://host:8501 or unix:///path/of/a.sock`,
+		`{address: "http://u:p@a"}`:              `registry.consul.address: "http://u:p@a" is not valid; want no user in it; a token goes into token`,
 		`{addrss: a}`:                            `registry.consul.addrss: unknown key "addrss"; did you mean address?`,
 		`{token: secret}`:                        `registry.consul.token: this is text; want a mapping of file, env`,
-		`{token: {file: f, env: E}}`:             `registry.consul.token.env: the token has a file and a variable; remove one of the two`,
-		`{token: {env: "a-b"}}`:                  `registry.consul.token.env: "a-b" is not right; want the name of a variable, such as CONSUL_HTTP_TOKEN, not the token`,
+		`{token: {file: f, env: E}}`:             `registry.consul.token.env: token.file and token.env are both set; remove one of the two`,
+		`{token: {env: "a-b"}}`:                  `registry.consul.token.env: "a-b" is not valid; want the name of a variable, such as CONSUL_HTTP_TOKEN, not the token`,
 		`{token: {env: NONE}}`:                   `registry.consul.token.env: $NONE is not set; set it to the token`,
-		`{tls: {cert: c}}`:                       `registry.consul.tls.cert: tls.cert goes with tls.key; name both files or neither`,
-		`{tls: {key: c}}`:                        `registry.consul.tls.key: tls.key goes with tls.cert; name both files or neither`,
+		`{tls: {cert: c}}`:                       `registry.consul.tls.cert: tls.cert needs tls.key; set both or neither`,
+		`{tls: {key: c}}`:                        `registry.consul.tls.key: tls.key needs tls.cert; set both or neither`,
 		`{tls: {ca: none.pem}}`:                  `registry.consul.tls.ca: the file cannot be used; the certificates to trust: open ` + dir + `/none.pem: no such file or directory`,
 		`{tls: {ca: empty.pem}}`:                 `registry.consul.tls.ca: the file cannot be used; the certificates to trust: ` + dir + `/empty.pem holds none in PEM`,
 		`{tls: {cert: none.pem, key: none.pem}}`: `registry.consul.tls.cert: the file cannot be used; the certificate to show: open ` + dir + `/none.pem: no such file or directory`,
 		`{wait: 5s}`:                             `registry.consul.wait: "5s" is out of range; want 10s to 10m`,
-		`{datacenter: "a b"}`:                    `registry.consul.datacenter: "a b" is not right; want a name as Consul has it: letters, digits and . _ - : @`,
-		`{address: "a:1", address: "b:1"}`:       `registry.consul.address: the key is there twice, first on line 1; remove one`,
+		`{datacenter: "a b"}`:                    `registry.consul.datacenter: "a b" is not valid; want a name as Consul has it: letters, digits and . _ - : @`,
+		`{address: "a:1", address: "b:1"}`:       `registry.consul.address: this key is there twice, first on line 1; remove one`,
 	} {
 		c, problems := Parse(filepath.Join(dir, "lift.yaml"), []byte("registry: {consul: "+text+"}\n"+services), env())
 		if len(problems) != 1 || !strings.HasSuffix(problems[0].Error(), ": "+want) || problems[0].Line != 1 {
@@ -149,10 +149,10 @@ func TestConsulProblems(t *testing.T) {
 	}
 	_, problems = Parse("f", []byte("services: {a: {from: consul, consul: {query: q, service: s, tags: [t]}}, b: {from: consul, consul: {service: a/b}}, c: {from: static, endpoints: [\"h:1\"], consul: {service: a}}}"), env())
 	want := []string{
-		"f:1:58: services.a.consul.service: consul.service does not go with consul.query, which says what it looks for; remove one of the two",
-		"f:1:67: services.a.consul.tags: consul.tags does not go with consul.query, which says what it looks for; remove one of the two",
-		`f:1:110: services.b.consul.service: "a/b" is not right; want a name as Consul has it: letters, digits and . _ - : @`,
-		"f:1:173: services.c.consul.service: consul.service goes with from: consul, and from is static; remove one of the two",
+		"f:1:58: services.a.consul.service: consul.service and consul.query are both set, and the query selects by itself; remove one of the two",
+		"f:1:67: services.a.consul.tags: consul.tags and consul.query are both set, and the query selects by itself; remove one of the two",
+		`f:1:110: services.b.consul.service: "a/b" is not valid; want a name as Consul has it: letters, digits and . _ - : @`,
+		"f:1:173: services.c.consul.service: consul.service needs from: consul, and from is static; remove it, or write from: consul",
 	}
 	if got := problems.Error(); got != strings.Join(want, "\n") {
 		t.Errorf("got\n%s", got)

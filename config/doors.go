@@ -8,7 +8,7 @@ func (r *reader) doors(c *Config) {
 	taken := map[string]string{"unix:" + c.Socket: "socket"}
 	take := func(address, path string, at origin) bool {
 		if first, twice := taken[address]; twice {
-			r.tell(at, path, fmt.Sprintf("%s is the address of %s already", address, first), "give each its own")
+			r.tell(at, path, fmt.Sprintf("the address %s is used by %s already", address, first), "give each its own address")
 			return false
 		}
 		taken[address] = path

@@ -30,7 +30,7 @@ func (r *reader) services(own, overlay *part) []*service {
 			r.source(s, at, faulted[name] == nil)
 			s.tls = r.tls(s)
 			r.protocol(s)
-			r.auth(s)
+			r.auth(s, faulted[name] == nil)
 			r.contradictions(s.values, "services."+name, true)
 		})
 		services = append(services, s)
@@ -87,7 +87,7 @@ func (r *reader) contradictions(values layer, path string, inService bool) {
 			continue
 		}
 		r.tell(at, path+"."+said, fmt.Sprintf("%s (%s) is above %s (%s)", pair[0], shown(less), pair[1], shown(more)),
-			"want at most as much")
+			"lower the first or raise the second")
 	}
 }
 

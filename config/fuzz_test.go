@@ -37,6 +37,10 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed, "", "1")
 		f.Add(seed, "e", "a: [b]")
 	}
+	for _, m := range mistakes() {
+		f.Add(m.text, "", "h")
+		f.Add(m.fixed, "e", "")
+	}
 	f.Fuzz(func(t *testing.T, text, environment, variable string) {
 		lookup := env("LIFT_ENV", environment, "A", variable, "N", "2")
 		c, problems := Parse("f", []byte(text), lookup)

@@ -67,17 +67,17 @@ func TestLambdaProblems(t *testing.T) {
   g: {from: static, endpoints: ["h:1"], function: f}
 `), env())
 	wantProblems(t, problems,
-		`2:3: services.a: function is missing; want the function to invoke with from: lambda, such as function: orders:live`,
-		`3:31: services.b.function: "arn:aws:s3:::x" is not right; want a function's name, NAME:ALIAS, ACCOUNT:function:NAME, or an ARN such as arn:aws:lambda:eu-west-1:123456789012:function:orders:live`,
-		`3:58: services.b.payload: "xml" is not known here; want http or raw`,
-		`4:31: services.c: the region is not known; set auth.region, or AWS_REGION where this is checked; in Lambda it is set`,
+		`2:3: services.a: function is missing; with from: lambda write the function to invoke, such as function: orders:live`,
+		`3:31: services.b.function: "arn:aws:s3:::x" is not valid; want a function's name, NAME:ALIAS, ACCOUNT:function:NAME, or an ARN such as arn:aws:lambda:eu-west-1:123456789012:function:orders:live`,
+		`3:58: services.b.payload: "xml" is not a valid value; want http or raw`,
+		`4:31: services.c: the region is not known; set auth.region, such as region: eu-west-1, or AWS_REGION where this is checked; Lambda sets AWS_REGION itself`,
 		`5:47: services.d.path_prefix: path_prefix does not go with from: lambda; remove it: the function is given each call's own path`,
 		`5:74: services.d.auth.sigv4: auth.sigv4 does not go with from: lambda; remove it: what is invoked is signed`,
-		`6:53: services.e.lambda.endpoint: "https://h/prod" is not right; its path: AWS's APIs have none; want scheme and host alone, such as https://lambda.eu-west-1.amazonaws.com`,
-		`7:51: services.g.function: function goes with from: lambda, and from is static; remove one of the two`,
+		`6:53: services.e.lambda.endpoint: "https://h/prod" is not valid; its path: AWS's APIs have none; want scheme and host alone, such as https://lambda.eu-west-1.amazonaws.com`,
+		`7:51: services.g.function: function needs from: lambda, and from is static; remove it, or write from: lambda`,
 	)
 	_, problems = Parse("f", []byte("services: {a: {from: lambda, function: f}}"), env("AWS_ENDPOINT_URL_LAMBDA", "nowhere"))
-	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "the variable AWS_ENDPOINT_URL_LAMBDA is no URL of an API") {
+	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "the variable AWS_ENDPOINT_URL_LAMBDA is not the URL of an API") {
 		t.Error(problems)
 	}
 }

@@ -2,11 +2,7 @@ package config
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strconv"
 
@@ -22,72 +18,55 @@ import (
 //
 // The Config is never nil, whatever the problems; see [Config].
 func Load(path string, lookup Lookup) (*Config, Problems) {
+	return LoadEnvironment(path, "", lookup)
+}
+
+// LoadEnvironment is [Load] with the overlay that the caller chooses in place of
+// $LIFT_ENV; "" leaves the choice to $LIFT_ENV.
+func LoadEnvironment(path, environment string, lookup Lookup) (*Config, Problems) {
+	r := newReader(path, environment, lookup)
 	text, err := readFile(path)
 	if err != nil {
-		return broken(path, nil, lookup, Problem{What: err.Error(), Remedy: "want a readable YAML file of at most 1 MiB"})
+		return r.broken(unreadable(path, err))
 	}
-	c, problems := Parse(path, text, lookup)
+	c, problems := r.parse(text)
 	c.Sum = sumOf(text)
 	return c, problems
 }
 
-func readFile(path string) ([]byte, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // to open a pipe would wait for its writer
-		return nil, errors.New("cannot be read: it is no regular file")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, cannotRead(err)
-	}
-	defer func() { _ = f.Close() }() // only read
-	text, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
-	if err != nil {
-		return nil, cannotRead(err)
-	}
-	return text, nil
-}
-
-// cannotRead leaves out the path, which the problem says already.
-func cannotRead(err error) error {
-	if inner, ok := errors.AsType[*os.PathError](err); ok {
-		err = inner.Err
-	}
-	return fmt.Errorf("cannot be read: %w", err)
-}
-
 // Missing is [Load] where [Find] has found nothing and says so with err.
 func Missing(err error, lookup Lookup) (*Config, Problems) {
-	return broken("lift.yaml", nil, lookup, Problem{What: err.Error(), Remedy: "put one there, or name it in $LIFT_CONFIG"})
-}
-
-// broken is the configuration of a file of which nothing can be read: the
-// defaults, laid under the variables, so that callers find somebody who tells
-// them.
-func broken(file string, text []byte, lookup Lookup, p Problem) (*Config, Problems) {
-	p.File = file
-	r := newReader(file, lookup)
-	r.text = text
-	r.problems = append(r.problems, p)
-	return r.build(newPart(), newPart())
+	return newReader("lift.yaml", "", lookup).broken(Problem{What: err.Error(), Remedy: "create one there, or name it in $LIFT_CONFIG"})
 }
 
 // Parse is [Load] for a text that was read already; name stands for the file in
 // messages.
 func Parse(name string, text []byte, lookup Lookup) (*Config, Problems) {
+	return newReader(name, "", lookup).parse(text)
+}
+
+// broken is the configuration of a file of which nothing can be read: the
+// defaults, laid under the variables, so that callers find a sidecar that tells
+// them.
+func (r *reader) broken(p Problem) (*Config, Problems) {
+	p.File = r.file
+	r.problems = append(r.problems, p)
+	return r.build(newPart(), newPart())
+}
+
+func (r *reader) parse(text []byte) (*Config, Problems) {
 	if len(text) > MaxFile {
-		return broken(name, nil, lookup, Problem{Line: 1, Column: 1, What: "the file is over 1 MiB", Remedy: "want a smaller one"})
+		return r.broken(Problem{Line: 1, Column: 1, What: "the file is over 1 MiB", Remedy: "make it smaller"})
 	}
-	text = bytes.TrimPrefix(text, []byte("\uFEFF"))
-	root, bad := parseYAML(text)
+	r.text = bytes.TrimPrefix(text, []byte("\uFEFF"))
+	root, bad := parseYAML(r.text)
 	if bad != nil {
-		return broken(name, text, lookup, *bad)
+		return r.broken(*bad)
 	}
-	r := newReader(name, lookup)
-	r.text = text
 	return r.build(r.document(root))
 }
 
-func newReader(file string, lookup Lookup) *reader {
+func newReader(file, environment string, lookup Lookup) *reader {
 	global, services := globalSettings(), serviceSettings()
 	r := &reader{
 		globalTable:  global,
@@ -95,14 +74,18 @@ func newReader(file string, lookup Lookup) *reader {
 		presets:      presets(global, presets(services, layer{})),
 
 		walker:  walker{file: file, lookup: lookup},
-		top:     schemaOf(global, nil),
-		globals: schemaOf(global, nil),
-		shared:  schemaOf(services, func(r *rule) bool { return !r.own }),
-		single:  schemaOf(services, nil),
+		top:     schemaOf("at the top of the file", global, nil),
+		globals: schemaOf("at the top of the file", global, nil),
+		shared:  schemaOf("under defaults or services.NAME", services, func(r *rule) bool { return !r.own }),
+		single:  schemaOf("under services.NAME", services, nil),
 	}
+	r.schemas = []*schema{r.top, r.shared, r.single}
 	r.globals.children[""] = append(r.globals.children[""], "defaults", "services")
 	r.top.children[""] = append(r.top.children[""], "defaults", "services", "environments")
-	r.chosen, _ = lookup("LIFT_ENV")
+	if r.chosen = environment; environment == "" {
+		r.chosen, _ = lookup("LIFT_ENV")
+		r.byVariable = true
+	}
 	return r
 }
 
@@ -124,6 +107,7 @@ func (r *reader) build(own, overlay *part) (*Config, Problems) {
 		c.viaConsul = r.consul(c.globals)
 	}
 	r.doors(c)
+	r.idleSidecar(c)
 	r.problems.finish(r.file, r.text)
 	r.warnings.finish(r.file, r.text)
 	c.Warnings = r.warnings
@@ -135,6 +119,20 @@ func (r *reader) build(own, overlay *part) (*Config, Problems) {
 	}
 	c.fill(r.serviceTable)
 	return c, r.problems
+}
+
+// idleSidecar warns of a sidecar that has nothing to do. It may be meant, where
+// services are added later.
+func (r *reader) idleSidecar(c *Config) {
+	_, announces := c.globals["register.service"]
+	if len(r.problems) > 0 || len(c.services) > 0 || announces {
+		return
+	}
+	remedy := "add one, such as " + firstService
+	if len(r.elsewhere) > 0 {
+		remedy = "choose an environment that has some: " + alternatives(r.elsewhere)
+	}
+	r.warn(origin{}, "services", "there are no services, so every call fails with unknown_service", remedy)
 }
 
 // variable is the layer of a key's own variable: empty, or the key with the

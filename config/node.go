@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
+
+// firstService is a file that works.
+const firstService = `services: {orders: {from: static, endpoints: ["10.0.1.7:8080"]}}`
 
 // MaxFile is the largest lift.yaml that is read, in bytes.
 const MaxFile = 1 << 20
@@ -26,34 +27,21 @@ func parseYAML(text []byte) (root *yaml.Node, fault *Problem) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, more yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0 {
-		return nil, &Problem{Line: 1, Column: 1, What: "the file is empty", Remedy: "want at least services:"}
+		what := "the file is empty"
+		if len(bytes.TrimSpace(text)) > 0 {
+			what = "the file holds nothing but comments"
+		}
+		return nil, &Problem{Line: 1, Column: 1, What: what, Remedy: "begin with " + firstService}
 	} else if err != nil {
 		return nil, syntaxFault(text, err)
 	}
 	if err := dec.Decode(&more); err == nil {
 		line, column := max(more.Line, 1), max(more.Column, 1)
-		return nil, &Problem{Line: line, Column: column, What: "a second document begins", Remedy: "want one; environments: holds what differs between stages"}
+		return nil, &Problem{Line: line, Column: column, What: "a second document begins here", Remedy: "keep one; put what differs between stages under environments"}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, syntaxFault(text, err)
 	}
 	return doc.Content[0], nil
-}
-
-func syntaxFault(text []byte, err error) *Problem {
-	message := strings.Join(strings.Fields(strings.ToValidUTF8(err.Error(), "\uFFFD")), " ")
-	message = strings.TrimPrefix(message, "yaml: ")
-	line := 1
-	if rest, ok := strings.CutPrefix(message, "line "); ok {
-		number, cause, _ := strings.Cut(rest, ": ")
-		if n, err := strconv.Atoi(number); err == nil {
-			line, message = n, cause
-		}
-	}
-	lines := bytes.Split(text, []byte("\n"))
-	line = min(max(line, 1), len(lines))
-	at := lines[line-1]
-	column := len(at) - len(bytes.TrimLeft(at, " \t")) + 1
-	return &Problem{Line: line, Column: column, What: "not YAML: " + message, Remedy: "look at this line and those beside it (indentation, colons, brackets, quotes)"}
 }
 
 // oddity says what about a node is YAML but not for here, and what to write instead.
@@ -64,11 +52,19 @@ func oddity(n *yaml.Node) (what, remedy string) {
 	case n.Kind == yaml.AliasNode:
 		return "aliases (*name) are not read", "write the value out, or put it under defaults"
 	case n.Anchor != "":
-		return "anchors (&name) are not read", "remove it; what services share stands under defaults"
+		return "anchors (&name) are not read", "remove it, and put what services share under defaults"
 	case n.Style&yaml.TaggedStyle != 0:
 		return fmt.Sprintf("tags (%s) are not read", n.ShortTag()), "remove it"
 	}
 	return "", ""
+}
+
+// described says what a node is.
+func described(n *yaml.Node) string {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		return "there is no value"
+	}
+	return "this is " + describe(n)
 }
 
 // describe names what a node is, for whoever wrote it.
@@ -86,6 +82,8 @@ func describe(n *yaml.Node) string {
 			return "a number"
 		case "!!bool":
 			return "true or false"
+		case "!!timestamp":
+			return "a date"
 		}
 		return "text"
 	}

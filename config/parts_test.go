@@ -9,7 +9,8 @@ import (
 func TestExpand(t *testing.T) {
 	lookup := env("A", "1", "EMPTY", "", "TOKEN", "t", "INJECT", "x, y: [z] ${A}")
 	for in, want := range map[string]string{
-		"plain $A $":           "plain $A $",
+		"plain $ $":            "plain $ $",
+		"$$A $$_a $":           "$A $_a $",
 		"${A}${A}":             "11",
 		"a${A}b":               "a1b",
 		"${EMPTY}":             "",
@@ -20,7 +21,8 @@ func TestExpand(t *testing.T) {
 		"$$${A}":               "$${A}",
 		"$${${A}":              "${1",
 		"${INJECT}":            "x, y: [z] ${A}", // once only
-		"${NONE:-${A}":         "${A",
+		"f:$LATEST $$LATEST":   "f:$LATEST $$LATEST",
+		"$1 $- $$ $$1":         "$1 $- $$ $$1",
 		escape("${A} $${A} $"): "${A} $${A} $",
 	} {
 		got, bad := expand(in, lookup)
@@ -28,7 +30,7 @@ func TestExpand(t *testing.T) {
 			t.Errorf("expand(%q) = %q, %v; want %q", in, got.text, bad, want)
 		}
 	}
-	for _, in := range []string{"${", "${A", "${}", "${A-b}", "${NONE}", "${a b}"} {
+	for _, in := range []string{"${", "${A", "${}", "${A-b}", "${NONE}", "${a b}", "$A", "a:$A_b:1", "${NONE:-${A}}", "${A:-$A}", "${A:?x}"} {
 		if got, bad := expand(in, lookup); bad == nil {
 			t.Errorf("expand(%q) = %q, want a fault", in, got.text)
 		}

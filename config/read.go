@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -32,8 +33,10 @@ type reader struct {
 	serviceTable []setting[mesh.ServiceConfig]
 	presets      layer // of both tables
 
-	top, globals, shared, single *schema // top is globals and environments
-	chosen                       string  // the environment
+	top, globals, shared, single *schema  // top is globals and environments
+	chosen                       string   // the environment
+	byVariable                   bool     // $LIFT_ENV chose it
+	elsewhere                    []string // environments, not chosen, that have services
 	warnings                     Problems
 }
 
@@ -60,6 +63,9 @@ func (r *reader) document(root *yaml.Node) (own, overlay *part) {
 			r.environment, r.idle = key.Value, key.Value != r.chosen
 			r.part(value, r.globals, join("environments", key.Value), into, nil)
 			r.environment, r.idle = "", false
+			if into != overlay && len(into.order) > 0 {
+				r.elsewhere = append(r.elsewhere, key.Value)
+			}
 		})
 	}
 	if r.chosen != "" && !found {
@@ -67,11 +73,15 @@ func (r *reader) document(root *yaml.Node) (own, overlay *part) {
 		if environments != nil {
 			at = environments
 		}
-		remedy := fmt.Sprintf("add it, if only as %s: {}, or unset LIFT_ENV", r.chosen)
-		if len(names) > 0 {
-			remedy += "; known: " + strings.Join(names, ", ")
+		what, without := fmt.Sprintf("the environment %q was asked for, and the file has none of that name", r.chosen), "do not ask for one"
+		if r.byVariable {
+			what, without = fmt.Sprintf("LIFT_ENV is %q, and the file has no environment of that name", r.chosen), "unset LIFT_ENV"
 		}
-		r.fault(at, "environments", fmt.Sprintf("LIFT_ENV is %q, and there is no such environment", r.chosen), remedy)
+		remedy := fmt.Sprintf("add environments: {%s: {}}, or %s", r.chosen, without)
+		if len(names) > 0 {
+			remedy = "choose " + alternatives(names) + ", " + remedy
+		}
+		r.fault(at, "environments", what, remedy)
 	}
 	return own, overlay
 }
@@ -98,7 +108,7 @@ func (r *reader) ownKey(at string) func(key, value *yaml.Node) bool {
 		if (rule == nil || !rule.own) && !group {
 			return false
 		}
-		r.fault(key, join(at, key.Value), "this is each service's own", "move it to services.NAME."+key.Value)
+		r.fault(key, join(at, key.Value), "this key is for single services", "move it to services.NAME."+key.Value)
 		return true
 	}
 }
@@ -115,15 +125,18 @@ func (r *reader) serviceNodes(n *yaml.Node, at string, into *part) {
 		name := key.Value
 		here := join(at, name)
 		r.within(name, func() {
+			written, spaceless := missingSpace(name)
 			switch lower := lift.ServiceName(name); {
+			case spaceless:
+				r.fault(key, here, "a space is missing after the colon", "write "+written)
 			case lower != name && into.services[lower] != nil:
 				r.fault(key, here, fmt.Sprintf("the service %s is there already, on line %d, and names that differ only in case are one name", lower, into.at[lower].line), "remove one")
 			case lower != name && serviceName(lower):
 				r.fault(key, here, "the name has upper-case letters", "write "+lower+"; calls find it in any case")
 			case !serviceName(name):
-				r.fault(key, here, "no name for a service", "want lower-case letters, digits, dots, dashes or underscores, such as orders, as it stands where a host's name does")
+				r.fault(key, here, strconv.Quote(name)+" is not a valid name for a service", "want lower-case letters, digits, dots, dashes and underscores, such as orders, because it stands where a host's name does")
 			case name == "lift" || name == "localhost":
-				r.fault(key, here, "this name is Lift's own", "choose another")
+				r.fault(key, here, "the name "+name+" is reserved for Lift itself", "choose another name")
 			}
 			into.order = append(into.order, name)
 			into.services[name] = layer{}

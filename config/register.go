@@ -43,11 +43,11 @@ func (r *reader) registration(g layer) *Registration {
 	case first.origin.line == 0 || r.problems.byService(r.chosen)["from: register"] != nil:
 		return nil
 	case !named:
-		r.tell(first.origin, "register", "register.service is missing", "want the name to announce, such as service: orders")
+		r.tell(first.origin, "register", "register.service is missing", "write the name to announce, such as register: {service: orders}")
 	case !known:
-		r.tell(service.origin, "register", "register.port is missing", "want the port that the program listens on, such as port: 8080")
+		r.tell(service.origin, "register", "register.port is missing", "write the port that the program listens on, such as register: {port: 8080}")
 	case both && ok:
-		r.tell(tcp.origin, "register.check.tcp", "the check has http and tcp", "remove one of the two")
+		r.tell(tcp.origin, "register.check.tcp", "check.http and check.tcp are both set", "remove one of the two")
 	case r.lambda():
 		r.warn(first.origin, "register", "nothing is announced inside Lambda, where nobody can reach the function by an address", "remove it, or move it to the environment of the containers")
 	default:

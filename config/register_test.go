@@ -50,14 +50,14 @@ func TestRegisterArrives(t *testing.T) {
 // What is wrong with it breaks no service.
 func TestRegisterProblems(t *testing.T) {
 	for text, want := range map[string]string{
-		`{port: 8080}`:                                            `register: register.service is missing; want the name to announce, such as service: orders`,
-		`{service: orders}`:                                       `register: register.port is missing; want the port that the program listens on, such as port: 8080`,
-		`{service: a.b, port: 8080}`:                              `register.service: "a.b" is not right; the service "a.b": up to 63 letters, digits, - and _ are allowed`,
-		`{service: a, port: 8080, address: "::"}`:                 `register.address: "::" is not right; the address "[::]:1": others cannot reach this host; name the one by which they can`,
-		`{service: a, port: 8080, id: a b}`:                       `register.id: "a b" is not right; the id "a b": up to 128 letters, digits and -._:@ are allowed`,
-		`{service: a, port: 8080, check: {http: x}}`:              `register.check.http: "x" is not right; the check: http "x": a whole URL is needed, such as "http://10.0.0.7:8080/healthz"`,
-		`{service: a, port: 8080, check: {tcp: x}}`:               `register.check.tcp: "x" is not right; the check: tcp "x": host:port is needed, such as "10.0.0.7:8080"`,
-		`{service: a, port: 8080, check: {http: /x, tcp: "h:1"}}`: `register.check.tcp: the check has http and tcp; remove one of the two`,
+		`{port: 8080}`:                                            `register: register.service is missing; write the name to announce, such as register: {service: orders}`,
+		`{service: orders}`:                                       `register: register.port is missing; write the port that the program listens on, such as register: {port: 8080}`,
+		`{service: a.b, port: 8080}`:                              `register.service: "a.b" is not valid; the service "a.b": up to 63 letters, digits, - and _ are allowed`,
+		`{service: a, port: 8080, address: "::"}`:                 `register.address: "::" is not valid; the address "[::]:1": others cannot reach this host; name the one by which they can`,
+		`{service: a, port: 8080, id: a b}`:                       `register.id: "a b" is not valid; the id "a b": up to 128 letters, digits and -._:@ are allowed`,
+		`{service: a, port: 8080, check: {http: x}}`:              `register.check.http: "x" is not valid; the check: http "x": a whole URL is needed, such as "http://10.0.0.7:8080/healthz"`,
+		`{service: a, port: 8080, check: {tcp: x}}`:               `register.check.tcp: "x" is not valid; the check: tcp "x": host:port is needed, such as "10.0.0.7:8080"`,
+		`{service: a, port: 8080, check: {http: /x, tcp: "h:1"}}`: `register.check.tcp: check.http and check.tcp are both set; remove one of the two`,
 		`{service: a, prot: 8080, port: 1}`:                       `register.prot: unknown key "prot"; did you mean port?`,
 		`{service: a, port: 8080, check: {interval: 1ms}}`:        `register.check.interval: "1ms" is out of range; want 1s to 1h`,
 	} {

@@ -45,6 +45,10 @@ type rule struct {
 	check   func(string) error
 	// sample is a valid value for messages and editors, where there is no preset.
 	sample string
+	// meant says what to write for words that people try where a choice is wanted.
+	meant map[string]string
+	// names, if set, returns what an entry of a list names: no two may name the same.
+	names func(string) []string
 	// variable, if set, is the variable that overrides the file.
 	variable string
 	// means and why are for docs/configuration-keys.md.
@@ -74,13 +78,15 @@ type layer map[string]datum
 
 // schema is a table made ready for looking up.
 type schema struct {
+	// place says where the keys stand: at the top of the file.
+	place string
 	rules map[string]*rule
 	// children of a mapping's path ("" is the top), leaves and mappings.
 	children map[string][]string
 }
 
-func schemaOf[T any](settings []setting[T], keep func(*rule) bool) *schema {
-	s := &schema{rules: make(map[string]*rule, len(settings)), children: map[string][]string{}}
+func schemaOf[T any](place string, settings []setting[T], keep func(*rule) bool) *schema {
+	s := &schema{place: place, rules: make(map[string]*rule, len(settings)), children: map[string][]string{}}
 	for i := range settings {
 		r := &settings[i].rule
 		if keep != nil && !keep(r) {

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/liftmesh/lift/auth/sigv4"
 	"github.com/liftmesh/lift/mesh"
 )
@@ -29,13 +31,34 @@ func authSettings() []setting[mesh.ServiceConfig] {
 	}
 }
 
-// auth sees to it that the keys of auth go together.
-func (r *reader) auth(s *service) {
+// auth checks that the keys of auth go together, and that there is a region to sign
+// for. whole: nothing else is wrong with the service.
+func (r *reader) auth(s *service, whole bool) {
 	region, ok := s.values["auth.region"]
 	from := s.values["from"].text
-	if _, signs := s.values["auth.sigv4"]; ok && !signs && from != "lambda" && from != "cloudmap" {
-		r.tell(region.origin, "services."+s.name+".auth.region", "auth.region goes with auth.sigv4", "say for which service to sign, such as sigv4: execute-api, or remove it")
+	sigv4, signs := s.values["auth.sigv4"]
+	switch {
+	case ok && !signs && from != "lambda" && from != "cloudmap":
+		r.tell(region.origin, "services."+s.name+".auth.region", "auth.region needs auth.sigv4", "set the service to sign for, such as sigv4: execute-api, or remove it")
+	case signs && whole && from != "lambda" && r.region(s) == "" && !s.hostsTellRegion():
+		r.tell(sigv4.origin, "services."+s.name+".auth.sigv4", "the region to sign for is not known, and the host does not tell it", remedyRegion)
 	}
+}
+
+const remedyRegion = "set auth.region, such as region: eu-west-1, or AWS_REGION where this is checked; Lambda sets AWS_REGION itself"
+
+// hostsTellRegion reports whether each host that the service's requests are sent
+// with has its region in its name.
+func (s *service) hostsTellRegion() bool {
+	if host, ok := s.values["host"]; ok {
+		return sigv4.RegionOf(host.text) != ""
+	}
+	for _, item := range s.values["endpoints"].items {
+		if addr, _, _ := strings.Cut(item, ";"); sigv4.RegionOf(addr) == "" {
+			return false
+		}
+	}
+	return len(s.values["endpoints"].items) > 0
 }
 
 // sign has the service's attempts signed, if they are to be.

@@ -81,14 +81,14 @@ func (r *reader) api(s *service, name, key, variable string, d datum) string {
 	}
 	if v, _ := r.lookup(variable); v != "" {
 		if err := checkAPI(v); err != nil {
-			r.tell(d.origin, "services."+s.name, "the variable "+variable+" is no URL of an API", err.Error())
+			r.tell(d.origin, "services."+s.name, "the variable "+variable+" is not the URL of an API", err.Error())
 			return ""
 		}
 		return v
 	}
 	region := r.region(s)
 	if region == "" {
-		r.tell(d.origin, "services."+s.name, "the region is not known", "set auth.region, or AWS_REGION where this is checked; in Lambda it is set")
+		r.tell(d.origin, "services."+s.name, "the region is not known", remedyRegion)
 		return ""
 	}
 	return "https://" + sigv4.HostOf(name, region)

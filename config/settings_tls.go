@@ -69,7 +69,7 @@ func (r *reader) tls(s *service) *transport.TLS {
 	for _, pair := range [][2]string{{"tls.cert", "tls.key"}, {"tls.key", "tls.cert"}} {
 		d, ok := s.values[pair[0]]
 		if _, both := s.values[pair[1]]; ok && !both {
-			r.tell(d.origin, "services."+s.name+"."+pair[0], pair[0]+" goes with "+pair[1], "name both files or neither")
+			r.tell(d.origin, "services."+s.name+"."+pair[0], pair[0]+" needs "+pair[1], "set both or neither")
 			return nil
 		}
 	}

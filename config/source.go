@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/liftmesh/lift"
@@ -21,17 +23,17 @@ func (r *reader) source(s *service, at origin, whole bool) {
 			continue
 		}
 		if known {
-			r.idleKey(s, rule.path, from, rule.path+" goes with from: "+rule.with+", and from is "+from.text, "remove one of the two")
+			r.idleKey(s, rule.path, from, rule.path+" needs from: "+rule.with+", and from is "+from.text, "remove it, or write from: "+rule.with)
 		}
 		delete(s.values, rule.path)
 	}
 	if s.values["dns.type"].text == "srv" {
-		r.idleKey(s, "dns.port", s.values["dns.type"], "dns.port goes with type: a; SRV records say their ports", "remove it")
+		r.idleKey(s, "dns.port", s.values["dns.type"], "dns.port needs type: a; SRV records hold their ports", "remove it")
 		delete(s.values, "dns.port")
 	}
 	for _, path := range []string{"consul.service", "consul.tags"} {
 		if query, ok := s.values["consul.query"]; ok {
-			r.idleKey(s, path, query, path+" does not go with consul.query, which says what it looks for", "remove one of the two")
+			r.idleKey(s, path, query, path+" and consul.query are both set, and the query selects by itself", "remove one of the two")
 			delete(s.values, path)
 		}
 	}
@@ -51,13 +53,13 @@ func (r *reader) source(s *service, at origin, whole bool) {
 		path, remedy string
 		need         bool
 	}{
-		{"from", "want from: " + strings.Join(r.single.rules["from"].choices, " or ") + ", and what goes with it", true},
-		{"endpoints", `want a list with from: static, such as endpoints: ["10.0.1.7:8080"]`, from.text == "static"},
-		{"dns.name", "want the name to ask for with from: dns, such as dns: {name: orders.internal, port: 8080}", from.text == "dns"},
-		{"url", "want a URL with from: url, such as url: https://abc.execute-api.eu-west-1.amazonaws.com/prod", from.text == "url"},
-		{"cloudmap.namespace", "want the namespace's name with from: cloudmap, such as cloudmap: {namespace: shop.local}", from.text == "cloudmap"},
-		{"function", "want the function to invoke with from: lambda, such as function: orders:live", from.text == "lambda"},
-		{"dns.port", "want the port of the addresses, such as port: 8080, or type: srv", from.text == "dns" && s.values["dns.type"].text == "a"},
+		{"from", "write from: " + alternatives(r.single.rules["from"].choices) + ", and the keys that go with it", true},
+		{"endpoints", `with from: static write them as a list, such as endpoints: ["10.0.1.7:8080"]`, from.text == "static"},
+		{"dns.name", "with from: dns write the name to look up, such as dns: {name: orders.internal, port: 8080}", from.text == "dns"},
+		{"url", "with from: url write the URL, such as url: https://abc.execute-api.eu-west-1.amazonaws.com/prod", from.text == "url"},
+		{"cloudmap.namespace", "with from: cloudmap write the namespace, such as cloudmap: {namespace: shop.local}", from.text == "cloudmap"},
+		{"function", "with from: lambda write the function to invoke, such as function: orders:live", from.text == "lambda"},
+		{"dns.port", "write the port of the addresses, such as dns: {port: 8080}, or dns: {type: srv}", from.text == "dns" && s.values["dns.type"].text == "a"},
 	} {
 		if _, ok := s.values[key.path]; key.need && !ok {
 			r.tell(at, "services."+s.name, key.path+" is missing", key.remedy)
@@ -114,6 +116,24 @@ func endpoint(s string) error {
 		return inner // the outer one repeats the text, which may be a secret
 	}
 	return err
+}
+
+// endpointNames is what tells an endpoint that was checked from others: where it
+// is, however that is written, and what its memory is kept by.
+func endpointNames(s string) []string {
+	ep, err := static.Parse(s)
+	if err != nil {
+		return nil
+	}
+	host, port, _ := net.SplitHostPort(ep.Addr)
+	if ip, err := netip.ParseAddr(host); err == nil {
+		host = ip.String()
+	}
+	names := []string{strings.ToLower(net.JoinHostPort(strings.TrimSuffix(host, "."), port))}
+	if ep.ID != "" && ep.ID != names[0] {
+		names = append(names, ep.ID)
+	}
+	return names
 }
 
 func dnsServer(s string) error {

@@ -54,7 +54,7 @@ environments:
 		t.Errorf("srv: %+v", c.Services[0])
 	}
 	_, problems := Parse("f", []byte(strings.Replace(text, "{dns: {name: _a", "{endpoints: [\"h:1\"], dns: {name: _a", 1)), env("LIFT_ENV", "srv"))
-	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "environments.srv.services.a.endpoints: endpoints goes with from: static") {
+	if len(problems) != 1 || !strings.Contains(problems[0].Error(), "environments.srv.services.a.endpoints: endpoints needs from: static") {
 		t.Errorf("got %v", problems)
 	}
 }

@@ -111,14 +111,14 @@ services:
 		`3:51: services.a.tls.ca: none.pem: there is no such file; is it in the package, and is its path right?`,
 		`4:51: services.b.tls.ca: client.key: it holds no certificate; want PEM (-----BEGIN CERTIFICATE-----)`,
 		`5:70: services.c.tls.key: other.key: the key is not that of the first certificate in client.pem, or cannot be read (tls: private key does not match public key); want the two that were issued together`,
-		`6:53: services.d.tls.cert: tls.cert goes with tls.key; name both files or neither`,
+		`6:53: services.d.tls.cert: tls.cert needs tls.key; set both or neither`,
 		`7:70: services.e.tls.key: ***: there is no such file; is it in the package, and is its path right?`,
-		`8:60: services.f.tls.server_name: "h:1" is not right; want a name such as orders.example.com, or an IP address, without port`,
-		`8:80: services.f.tls.min_version: "1.1" is not known here; want 1.2 or 1.3; did you mean 1.2?`,
-		`8:93: services.f.tls.verify: this is text; want a plain true or false`,
-		`9:46: services.g.tls: this is a list; want a plain true or false`,
+		`8:60: services.f.tls.server_name: "h:1" is not valid; want a name such as orders.example.com, or an IP address, without port`,
+		`8:80: services.f.tls.min_version: 1.1 is not a valid value; want 1.2 or 1.3; did you mean 1.2?`,
+		`8:93: services.f.tls.verify: "no" is neither true nor false; write false`,
+		`9:46: services.g.tls: this is a list; want true or false, without quotes`,
 		`10:47: services.h.tls.cacert: unknown key "cacert"; did you mean cert?`,
-		`11:46: services.i.tls: this is text; want a plain true or false`,
+		`11:46: services.i.tls: "true" is in quotes; write true`,
 	}
 	var got []string
 	for _, p := range problems {

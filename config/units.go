@@ -12,7 +12,7 @@ import (
 // no sign.
 func parseDuration(s string) (time.Duration, error) {
 	if s == "" || strings.ContainsAny(s[:1], "+-") || !strings.ContainsAny(s, "hmsuµμn") {
-		return 0, errors.New("no duration with a unit")
+		return 0, errors.New("not a duration with a unit")
 	}
 	return time.ParseDuration(s)
 }
@@ -55,7 +55,7 @@ func parseSize(s string) (int64, error) {
 		}
 		return n * u.bytes, nil
 	}
-	return 0, errors.New("no size with a unit")
+	return 0, errors.New("not a size with a unit")
 }
 
 // formatSize writes n bytes with the largest unit that divides it.
@@ -72,7 +72,7 @@ func formatSize(n int64) string {
 // which YAML 1.1 takes for octal and YAML 1.2 does not.
 func parseWhole(s string) (int64, error) {
 	if s == "" || s[0] == '+' || s[0] == '-' || len(s) > 1 && s[0] == '0' {
-		return 0, errors.New("no whole number")
+		return 0, errors.New("not a whole number")
 	}
 	return strconv.ParseInt(s, 10, 64)
 }

@@ -105,14 +105,14 @@ func (r *reader) urlValues(s *service) {
 		return
 	}
 	if own := s.values["tls"]; own.origin.service && own.text != strconv.FormatBool(t.secure) {
-		r.idleKey(s, "tls", d, "the scheme of url says whether TLS is spoken, and says otherwise", "make it https for TLS, http for none, and leave tls to its other keys")
+		r.idleKey(s, "tls", d, "the scheme of url says otherwise about TLS", "write https in url for TLS or http for none, and remove tls")
 	}
 	s.reach(t, "by url")
 	switch own, said := s.values["path_prefix"]; {
 	case !said && t.prefix != "":
 		s.values["path_prefix"] = datum{text: t.prefix, origin: origin{derived: "by url"}}
 	case said && t.prefix != "" && own.text != t.prefix:
-		r.idleKey(s, "path_prefix", d, "url has a path too", "say it in one of the two")
+		r.idleKey(s, "path_prefix", d, "url has a path too", "keep the path in one of the two")
 	}
 	if t.secure && s.values["protocol"].origin.isDefault() {
 		s.values["protocol"] = datum{text: string(transport.Auto), origin: origin{derived: "by url"}}

@@ -36,10 +36,10 @@ func TestParseURL(t *testing.T) {
 		"ws://h/x":              "want http",
 		"https://":              "its host: want a host",
 		"https:///prod":         "its host: want a host",
-		"https://h:0":           `its host: "0" is no port`,
-		"https://h:port":        `its host: "port" is no port`,
-		"https://h:":            `its host: "" is no port`,
-		"https://h:70000":       `its host: "70000" is no port`,
+		"https://h:0":           `its host: "0" is not a port`,
+		"https://h:port":        `its host: "port" is not a port`,
+		"https://h:":            `its host: "" is not a port`,
+		"https://h:70000":       `its host: "70000" is not a port`,
 		"https://::1":           "its host: want a host",
 		"https://a b/":          "its host: want a host",
 		"https://bücher.de":     "xn--",
@@ -125,13 +125,13 @@ services:
   g: {from: url, url: "gopher://h"}
 `), env())
 	want := []string{
-		`3:3: services.a: url is missing; want a URL with from: url, such as url: https://abc.execute-api.eu-west-1.amazonaws.com/prod`,
-		`4:23: services.b.url: the text *** is not right; the URL holds credentials, which would be written into logs; remove them, and have the caller send the header Authorization`,
-		`5:41: services.c.tls: the scheme of url says whether TLS is spoken, and says otherwise; make it https for TLS, http for none, and leave tls to its other keys`,
-		`6:40: services.d.tls: the scheme of url says whether TLS is spoken, and says otherwise; make it https for TLS, http for none, and leave tls to its other keys`,
-		`7:51: services.e.path_prefix: url has a path too; say it in one of the two`,
-		`8:46: services.f.url: url goes with from: url, and from is static; remove one of the two`,
-		`9:23: services.g.url: "gopher://h" is not right; scheme "gopher" is not spoken; want https or http`,
+		`3:3: services.a: url is missing; with from: url write the URL, such as url: https://abc.execute-api.eu-west-1.amazonaws.com/prod`,
+		`4:23: services.b.url: the text *** is not valid; the URL holds credentials, which would be written into logs; remove them, and have the caller send the header Authorization`,
+		`5:41: services.c.tls: the scheme of url says otherwise about TLS; write https in url for TLS or http for none, and remove tls`,
+		`6:40: services.d.tls: the scheme of url says otherwise about TLS; write https in url for TLS or http for none, and remove tls`,
+		`7:51: services.e.path_prefix: url has a path too; keep the path in one of the two`,
+		`8:46: services.f.url: url needs from: url, and from is static; remove it, or write from: url`,
+		`9:23: services.g.url: "gopher://h" is not valid; scheme "gopher" is not spoken; want https or http`,
 	}
 	var got []string
 	for _, p := range problems {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +24,8 @@ type walker struct {
 	service string
 	// from is the registry whose services a fault breaks.
 	from string
+	// schemas are all there are, for keys that stand in another one.
+	schemas []*schema
 	// servicesAt is the path of the mapping whose keys are services.
 	servicesAt string
 }
@@ -51,7 +52,12 @@ func (w *walker) pairs(n *yaml.Node, path, want string, visit func(key, value *y
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		w.fault(n, path, "this is "+describe(n), "want "+want)
+		remedy := "want " + want
+		if written, ok := missingSpace(n.Value); ok && n.Kind == yaml.ScalarNode {
+			w.fault(n, path, "a space is missing after the colon", "write "+written)
+			return
+		}
+		w.fault(n, path, described(n), remedy)
 		return
 	}
 	seen := make(map[string]int, len(n.Content)/2)
@@ -64,8 +70,12 @@ func (w *walker) pairs(n *yaml.Node, path, want string, visit func(key, value *y
 			w.fault(key, path, "this key is "+describe(key), "want a word")
 			continue
 		}
+		if strings.Contains(key.Value, "${") {
+			w.fault(key, path, "the key "+strconv.Quote(key.Value)+" holds a variable, and variables are read in values only", "write the key out")
+			continue
+		}
 		if key.ShortTag() == "!!merge" {
-			w.fault(key, path, "merge keys (<<) are not read", "what services share stands under defaults")
+			w.fault(key, path, "merge keys (<<) are not read", "put what services share under defaults")
 			continue
 		}
 		if line, twice := seen[key.Value]; twice {
@@ -83,7 +93,7 @@ func (w *walker) twice(key *yaml.Node, path string, first int) {
 	if path == w.servicesAt && path != "" {
 		w.service = key.Value
 	}
-	w.fault(key, join(path, key.Value), fmt.Sprintf("the key is there twice, first on line %d", first), "remove one")
+	w.fault(key, join(path, key.Value), fmt.Sprintf("this key is there twice, first on line %d", first), "remove one")
 	w.service = outer
 }
 
@@ -110,138 +120,7 @@ func (w *walker) settings(n *yaml.Node, s *schema, at, inside string, into layer
 			}
 			w.settings(value, s, here, path, into, nil)
 		default:
-			w.unknown(key, here, key.Value, s, inside)
+			w.unknown(n, key, here, s, inside)
 		}
 	})
-}
-
-// unknown tells of a key that is not in the schema, and what may have been meant.
-func (w *walker) unknown(key *yaml.Node, here, name string, s *schema, inside string) {
-	known := s.children[inside]
-	what := "unknown key " + strconv.Quote(name)
-	if near := nearest(name, known); near != "" {
-		w.fault(key, here, what, "did you mean "+near+"?")
-		return
-	}
-	for _, parent := range sortedKeys(s.children) {
-		if parent != inside && slices.Contains(s.children[parent], name) {
-			w.fault(key, here, what, name+" stands under "+orTop(parent))
-			return
-		}
-	}
-	w.fault(key, here, what, "known here: "+strings.Join(known, ", "))
-}
-
-func orTop(parent string) string {
-	if parent == "" {
-		return "the service itself or defaults"
-	}
-	return parent
-}
-
-// value reads one key's value.
-func (w *walker) value(n *yaml.Node, r *rule, here string) (datum, bool) {
-	if !w.plain(n, here) {
-		return datum{}, false
-	}
-	if r.kind != list {
-		return w.scalar(n, r, here)
-	}
-	if n.Kind != yaml.SequenceNode {
-		w.fault(n, here, "this is "+describe(n), "want a list, such as [\"10.0.1.7:8080\"]")
-		return datum{}, false
-	}
-	if len(n.Content) == 0 {
-		w.fault(n, here, "the list is empty", "want one entry at least")
-		return datum{}, false
-	}
-	all := datum{origin: w.origin(n)}
-	sound := true
-	for i, item := range n.Content {
-		at := fmt.Sprintf("%s[%d]", here, i)
-		d, ok := datum{}, w.plain(item, at)
-		if ok {
-			d, ok = w.scalar(item, r, at)
-		}
-		if !ok {
-			sound = false
-			continue
-		}
-		all.items = append(all.items, d.text)
-		all.secret = all.secret || d.secret
-		all.origin.expanded = append(all.origin.expanded, d.origin.expanded...)
-	}
-	return all, sound
-}
-
-func (w *walker) scalar(n *yaml.Node, r *rule, here string) (datum, bool) {
-	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
-		w.fault(n, here, "this is "+describe(n), "want a "+r.wants())
-		return datum{}, false
-	}
-	x, bad := expand(n.Value, w.lookup)
-	if bad != nil {
-		if !w.idle {
-			w.fault(n, here, bad.what, bad.remedy)
-		}
-		return datum{}, false
-	}
-	if len(x.names) == 0 && !r.takes(n) {
-		w.fault(n, here, "this is "+describe(n), "want a "+r.wants())
-		return datum{}, false
-	}
-	shown := strconv.Quote(x.text)
-	if x.secret {
-		shown = masked
-	}
-	d, bad := r.read(x.text, shown)
-	if bad != nil {
-		w.fault(n, here, bad.what, bad.remedy)
-		return datum{}, false
-	}
-	d.origin, d.secret = w.origin(n), x.secret
-	d.origin.expanded = x.names
-	return d, true
-}
-
-func (w *walker) origin(n *yaml.Node) origin {
-	return origin{file: w.file, line: n.Line, column: n.Column, environment: w.environment, service: w.service != ""}
-}
-
-// takes reports whether a scalar, as it is written, can be the rule's: numbers
-// without quotes, text with them where it would be a number otherwise. What was
-// made with variables is judged by its content alone.
-func (r *rule) takes(n *yaml.Node) bool {
-	tag := n.ShortTag()
-	switch r.kind {
-	case whole:
-		return tag == "!!int"
-	case number:
-		return tag == "!!int" || tag == "!!float"
-	case text, list:
-		return tag == "!!str"
-	case mode:
-		return tag == "!!int" || tag == "!!str"
-	case toggle:
-		return tag == "!!bool" && (n.Value == "true" || n.Value == "false") // and none of YAML's other words
-	default: // the value's own reader says it better: 3 is no duration with a unit
-		return tag != "!!bool"
-	}
-}
-
-func (r *rule) wants() string {
-	switch r.kind {
-	case whole, number:
-		return fmt.Sprintf("%s from %s to %s, without quotes", r.kind, r.low, r.high)
-	case choice:
-		return strings.Join(r.choices, " or ")
-	case text, list:
-		return "text (in quotes, if it looks like a number)"
-	case mode:
-		return `file mode, such as "0600"`
-	case toggle:
-		return "plain true or false"
-	default:
-		return fmt.Sprintf("%s, such as %s", r.kind, r.example())
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/liftmesh/lift"
 )
 
 // Registrar announces instances to a registry, so that others find them.
@@ -96,15 +98,12 @@ func reachable(addr string) error {
 		return fmt.Errorf("host:port is needed, such as %q", "10.0.0.7:8080")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Errorf("%q is no port from 1 to 65535", port)
+		return fmt.Errorf("%q is not a port from 1 to 65535", port)
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		return errors.New("others cannot reach this host; name the one by which they can")
 	}
-	if strings.ContainsAny(host, " \t\r\n/?#@\"\\") {
-		return fmt.Errorf("%q is no host", host)
-	}
-	return nil
+	return lift.CheckHost(host)
 }
 
 // only reports whether s is made of letters and digits of ASCII and of more.

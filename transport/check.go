@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/liftmesh/lift"
 )
 
 // CheckHost says what is wrong with s as [Config.Host], nil if nothing is.
@@ -19,7 +21,10 @@ func CheckHost(s string) error {
 		return errors.New("want a host, or host:port, such as orders.example.com, without scheme and path; IPv6 in brackets, other scripts in their xn-- form")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); hasPort && (err != nil || n == 0) {
-		return fmt.Errorf("%q is no port; want 1 to 65535", port)
+		return fmt.Errorf("%q is not a port; want 1 to 65535", port)
+	}
+	if !isBracketed(host) {
+		return lift.CheckHost(host)
 	}
 	return nil
 }
@@ -27,7 +32,7 @@ func CheckHost(s string) error {
 // CheckServerName says what is wrong with s as [TLS.ServerName], nil if nothing is.
 func CheckServerName(s string) error {
 	if _, err := netip.ParseAddr(s); err == nil || isHostName(s) {
-		return nil
+		return lift.CheckHost(s)
 	}
 	return errors.New("want a name such as orders.example.com, or an IP address, without port")
 }

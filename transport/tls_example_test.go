@@ -58,7 +58,7 @@ func ExampleCheckHost() {
 	fmt.Println(transport.CheckHost("orders:0"))
 	// Output:
 	// <nil>
-	// "0" is no port; want 1 to 65535
+	// "0" is not a port; want 1 to 65535
 }
 
 func ExampleCheckServerName() {

@@ -20,23 +20,14 @@ func configCommand(s streams, lookup config.Lookup) *cobra.Command {
 // load reads the configuration that a command was given, or the one that Lift
 // would find. environment, if not "", is chosen in place of $LIFT_ENV.
 func load(args []string, environment string, lookup config.Lookup) (*config.Config, config.Problems) {
-	if environment != "" {
-		outer := lookup
-		lookup = func(name string) (string, bool) {
-			if name == "LIFT_ENV" {
-				return environment, true
-			}
-			return outer(name)
-		}
-	}
 	if len(args) > 0 {
-		return config.Load(args[0], lookup)
+		return config.LoadEnvironment(args[0], environment, lookup)
 	}
 	path, err := config.Find(lookup)
 	if err != nil {
 		return config.Missing(err, lookup)
 	}
-	return config.Load(path, lookup)
+	return config.LoadEnvironment(path, environment, lookup)
 }
 
 func environmentFlag(c *cobra.Command) *string {

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/liftmesh/lift"
 )
 
 const (
@@ -20,6 +22,9 @@ const (
 func CheckName(name string) error {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return errors.New("this is an address; want a name, or from: static for addresses")
+	}
+	if whole := strings.TrimSuffix(name, "."); strings.Trim(whole[strings.LastIndexByte(whole, '.')+1:], "0123456789") == "" && whole != "" {
+		return lift.CheckHost(name)
 	}
 	whole := strings.TrimSuffix(name, ".")
 	if whole == "" || len(whole) > maxName {
@@ -52,7 +57,7 @@ func ParseServer(s string) (string, error) {
 		return "", errors.New("want an IP address with its port, such as 10.0.0.2:53 or [fd00::2]:53")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", fmt.Errorf("%q is no port; want 1 to 65535", port)
+		return "", fmt.Errorf("%q is not a port; want 1 to 65535", port)
 	}
 	return net.JoinHostPort(addr.String(), port), nil
 }

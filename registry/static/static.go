@@ -3,6 +3,7 @@ package static
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net"
@@ -46,6 +47,9 @@ func Parse(s string) (lift.Endpoint, error) {
 	addr, rest, _ := strings.Cut(s, ";")
 	ep := lift.Endpoint{Addr: strings.TrimSpace(addr)}
 	if err := checkAddr(ep.Addr); err != nil {
+		if strings.Contains(s, ",") {
+			err = commas(s, err)
+		}
 		return lift.Endpoint{}, fmt.Errorf("endpoint %q: %w", s, err)
 	}
 	for rest != "" {
@@ -61,15 +65,50 @@ func Parse(s string) (lift.Endpoint, error) {
 func checkAddr(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return fmt.Errorf("want host:port, such as 10.0.1.7:8080 or [::1]:8080")
+		return wrongShape(addr)
 	}
-	if host == "" || strings.ContainsAny(host, " \t\r\n/@?#") {
-		return fmt.Errorf("%q is no host name or IP address", host)
+	if err := lift.CheckHost(host); err != nil {
+		return err
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return fmt.Errorf("%q is no port; want 1 to 65535", port)
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
+		return fmt.Errorf("%q is not a port; want 1 to 65535", port)
 	}
 	return nil
+}
+
+// wrongShape says what to write for an address that is not host:port.
+func wrongShape(addr string) error {
+	if name, _, part := strings.Cut(addr, "="); part && (name == "weight" || name == "zone" || name == "id" || name == "tag") {
+		return fmt.Errorf("this is a part of an endpoint; write it behind the address and a semicolon: 10.0.1.7:8080;%s", addr)
+	}
+	if _, rest, ok := strings.Cut(addr, "://"); ok {
+		if rest = strings.TrimRight(rest, "/"); checkAddr(rest) == nil {
+			return fmt.Errorf("want host:port alone: %s", rest)
+		}
+	} else if lift.CheckHost(addr) == nil {
+		return fmt.Errorf("the port is missing; want host:port, such as %s", net.JoinHostPort(addr, "8080"))
+	}
+	return errors.New("want host:port, such as 10.0.1.7:8080 or [::1]:8080")
+}
+
+// commas says what to write for a text with commas, else err.
+func commas(s string, err error) error {
+	if fixed := strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }), ";"); parses(fixed) {
+		return fmt.Errorf("its parts are separated by semicolons; write %q", fixed)
+	}
+	var entries []string
+	for part := range strings.SplitSeq(s, ",") {
+		if part = strings.TrimSpace(part); !parses(part) {
+			return err
+		}
+		entries = append(entries, strconv.Quote(part))
+	}
+	return fmt.Errorf("this is more than one endpoint; write one entry for each: %s", strings.Join(entries, ", "))
+}
+
+func parses(s string) bool {
+	_, err := Parse(s)
+	return err == nil
 }
 
 func setPart(ep *lift.Endpoint, part string) error {

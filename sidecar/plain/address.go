@@ -69,9 +69,9 @@ func (a Address) check() error {
 		ip, err := netip.ParseAddr(host)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%q is no IP address; want 127.0.0.1 or [::1], so that it is sure to be the loopback", host)
+			return fmt.Errorf("%q is not an IP address; want 127.0.0.1 or [::1], so that it is sure to be the loopback", host)
 		case !ip.IsLoopback() || ip.Zone() != "":
-			return fmt.Errorf("%s is not on the loopback; want 127.0.0.1 or [::1], for who reaches the plain door calls in the application's name", host)
+			return fmt.Errorf("%s is not on the loopback; want 127.0.0.1 or [::1], because everyone who reaches the plain door calls in the application's name", host)
 		}
 		return nil
 	}

@@ -20,7 +20,7 @@ func TestParseAddress(t *testing.T) {
 		{"unix:/" + strings.Repeat("a", 103), "", "104 bytes"},
 		{"/tmp/plain.sock", "", "want unix:"},
 		{"4140", "", "want unix:"},
-		{":4140", "", "no IP address"},
+		{":4140", "", "not an IP address"},
 		{"localhost:4140", "", "want 127.0.0.1"},
 		{"0.0.0.0:4140", "", "not on the loopback"},
 		{"10.0.0.1:4140", "", "not on the loopback"},
