@@ -49,6 +49,7 @@ func (c *Call) NewAttempt(r AttemptRecord) *Attempt {
 	}
 	a.n, a.prev, c.last = len(c.record), c.last, a
 	c.record = append(c.record, r)
+	c.tries.Store(int32(len(c.record))) //nolint:gosec // attempts are few
 	next := c.onNext
 	c.onNext = nil
 	c.mu.Unlock()

@@ -3,6 +3,7 @@ package lift
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -66,6 +67,7 @@ type Call struct {
 
 	lifetime // its mu guards what follows too
 	record   []AttemptRecord
+	tries    atomic.Int32 // len(record), readable without mu
 	inline   [1]AttemptRecord
 	first    Attempt
 	last     *Attempt

@@ -77,18 +77,18 @@ func (c *Call) SetAttempts(records []AttemptRecord) {
 		c.record = c.inline[:0]
 	}
 	c.record = append(c.record[:0], records...)
+	c.tries.Store(int32(len(c.record))) //nolint:gosec // attempts are few
 }
 
 // Tries returns how many attempts have been started. Safe for concurrent use.
-func (c *Call) Tries() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.record)
-}
+func (c *Call) Tries() int { return int(c.tries.Load()) }
 
 // Tried reports whether the call has been tried at the endpoint with this key.
 // Safe for concurrent use.
 func (c *Call) Tried(key string) bool {
+	if c.Tries() == 0 {
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.record {
