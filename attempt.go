@@ -94,7 +94,7 @@ func (a *Attempt) End() {
 	a.lifetime.End()
 }
 
-// IsIdempotent reports whether what the attempt sends may be sent again though the
+// IsIdempotent reports whether what the attempt sends may be sent again even if the
 // endpoint may have acted on it.
 func (a *Attempt) IsIdempotent() bool {
 	return isIdempotent(a.Upgrade, a.Idempotent, a.Method, a.Header)

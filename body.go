@@ -21,13 +21,13 @@ var ErrBodySuperseded = errors.New("body is being read by a later attempt")
 
 var errSpilled = errors.New("the body has been read past its replay buffer and cannot be sent again")
 
-// Body is the content of a request or a response: bytes that are here, then a
-// live rest, if there is one. What is read of the rest is kept up to a limit,
-// so that a later attempt can read the body from its beginning; once more than
-// that has been read, the body cannot be replayed.
+// Body is the content of a request or a response: bytes in memory, then a rest that
+// is read as it arrives, if there is one. Up to a limit, bytes of the rest are kept once
+// they are read, so that a later attempt can read the body from its beginning. Once more
+// than that has been read, the body cannot be replayed.
 //
-// A nil *Body is an empty body. One reader at a time; Close may come from any
-// goroutine.
+// A nil *Body is an empty body. One goroutine at a time reads; Close may be called from
+// any goroutine.
 type Body struct {
 	size int64
 	keep int
@@ -51,21 +51,21 @@ type Body struct {
 	trailer []Field
 }
 
-// BytesBody is a body that is all here. The bytes are not copied and must not change.
+// BytesBody returns a body of bytes in memory. They are not copied and must not change.
 func BytesBody(b []byte) *Body {
 	body := &Body{head: b, size: int64(len(b)), err: io.EOF}
 	body.end.over = true
 	return body
 }
 
-// StreamBody is a body that is read from rest as it comes. size is its declared
-// length, or -1 if that is unknown; up to keep bytes stay for a replay (0 for
-// none, as with a response). Closing the body closes rest.
+// StreamBody returns a body that is read from rest as it arrives. size is its declared
+// length in bytes, or -1 if that is unknown. Up to keep bytes are kept for a replay; 0
+// keeps none, as for a response. Closing the body closes rest.
 func StreamBody(rest io.ReadCloser, size int64, keep int) *Body {
 	return &Body{rest: rest, size: size, keep: keep}
 }
 
-// Size is the body's declared length in bytes, -1 if unknown.
+// Size returns the body's declared length in bytes, -1 if unknown.
 func (b *Body) Size() int64 {
 	if b == nil {
 		return 0
@@ -73,8 +73,8 @@ func (b *Body) Size() int64 {
 	return b.size
 }
 
-// Complete returns the body's content if all of it is here, without reading.
-// The bytes must not be changed.
+// Complete returns the body's content if all of it is in memory, without reading. The
+// bytes must not be changed.
 func (b *Body) Complete() (content []byte, ok bool) {
 	if b == nil {
 		return nil, true
@@ -138,11 +138,11 @@ func (b *Body) ReadAll(limit int64) ([]byte, error) {
 	return content, err
 }
 
-// SetTrailer sets the fields that follow the body; for who makes the body,
-// before its end is reported.
+// SetTrailer sets the fields that follow the body. The maker of the body calls it before
+// its end is reported.
 func (b *Body) SetTrailer(fields []Field) { b.trailer = fields }
 
-// Trailer returns the fields that followed the body. Only good once it has ended.
+// Trailer returns the fields that followed the body. It is valid once the body has ended.
 func (b *Body) Trailer() []Field {
 	if b == nil {
 		return nil
@@ -151,8 +151,8 @@ func (b *Body) Trailer() []Field {
 }
 
 // OnEnd has f run when the body has ended: with nil at its clean end, with
-// [ErrBodyClosed] if it was closed before that, else with what broke it. A body
-// that has ended runs f at once. Hooks run in the order of their coming, each once.
+// [ErrBodyClosed] if it was closed before that, else with the error that broke it. If
+// the body has ended, f runs at once. Each f runs once, in the order they were given.
 func (b *Body) OnEnd(f func(err error)) {
 	if b == nil {
 		f(nil)
@@ -169,8 +169,8 @@ func (b *Body) OnEnd(f func(err error)) {
 	f(err)
 }
 
-// Close ends the body where it is and closes its rest. Closing twice, or after
-// the end, does nothing.
+// Close ends the body where reading stands, and closes its rest. Closing twice, or
+// after the end, does nothing.
 func (b *Body) Close() error {
 	if b == nil || b.rest == nil {
 		return nil

@@ -7,28 +7,27 @@ import (
 	"time"
 )
 
-// Idempotence says whether sending a call twice does what sending it once does.
+// Idempotence says whether sending a call twice has the effect of sending it once.
 type Idempotence uint8
 
 // The values of Idempotence.
 const (
 	// ByMethod: GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC
-	// 9110, section 9.2.2), and so is what carries an Idempotency-Key that is not
-	// empty.
+	// 9110, section 9.2.2), and so is a call with an Idempotency-Key that is not empty.
 	ByMethod Idempotence = iota
-	// Idempotent: the caller vouches for it.
+	// Idempotent: the caller says that it may be sent twice.
 	Idempotent
-	// NotIdempotent: the caller warns of it.
+	// NotIdempotent: the caller says that it must not be sent twice.
 	NotIdempotent
 )
 
-// Call is one call on its way: what was asked, how long there is, what was
-// tried and why. Whoever makes one (a door, the SDK) ends it with [Call.End]
-// once the response's body has ended.
+// Call is one call on its way: the request, the time it has, and a record of the
+// attempts. The maker of a call (a door, the SDK) ends it with [Call.End] once the
+// response's body has ended.
 //
-// The steps above Pick write fields, one goroutine at a time; below Pick a call is
-// not changed. The methods that say so may be used from any goroutine: those about
-// attempts, Hold and End, Cancel, Err, Done and OnCancel.
+// One goroutine at a time writes its fields, and only above Pick: the steps of an
+// attempt leave the call as it is. Hold, End, Cancel, Err, Done, OnCancel and the methods
+// about attempts may be used from any goroutine.
 type Call struct {
 	// Service is the name of the service that is called, in any case. The mesh
 	// replaces it by its canonical form; see [ServiceName].
@@ -40,17 +39,17 @@ type Call struct {
 	Header []Field
 	// Body is the request's body, nil for none.
 	Body *Body
-	// Upgrade, if not "", is the protocol that the caller wants to go on with on the
-	// connection, such as websocket, as the Upgrade field of HTTP/1.1 has it (RFC 9110,
-	// section 7.8). If the endpoint agrees, the response has Status 101 and its Upgrade
-	// field; its Body brings what the endpoint sends, and what Body brings goes to the
-	// endpoint, from then on and not before. Body's end is the end of what is sent,
-	// where the connection can say so; a nil Body sends nothing. It lives until either
-	// side closes or the call is canceled: deadlines hold up to the response's head.
-	// Any other status is an ordinary answer, and Body stays unread. Such a call is not
-	// idempotent.
+	// Upgrade, if not "", is the protocol to switch the connection to, such as
+	// websocket, as in the Upgrade field of HTTP/1.1 (RFC 9110, section 7.8). If the
+	// endpoint agrees, the response has Status 101 and an Upgrade field. From then on, and
+	// not before, the response's Body is what the endpoint sends, and the call's Body is
+	// sent to the endpoint. At the end of Body Lift closes its half of the connection,
+	// if the connection can do so; a nil Body sends nothing. The connection lasts until
+	// either side closes it or the call is canceled: deadlines end with the response's
+	// head. Any other status is an ordinary answer, and Body stays unread. Such a call is
+	// not idempotent.
 	Upgrade string
-	// Tenant, if there is one, in whose name the call is made.
+	// Tenant is the tenant in whose name the call is made, "" for none.
 	Tenant string
 	// HashKey is what a consistent-hash picker goes by.
 	HashKey string
@@ -88,8 +87,8 @@ func (c *Call) Cancel(cause error) {
 	}
 }
 
-// IsIdempotent reports whether the call may be sent again though an endpoint
-// may have acted on it.
+// IsIdempotent reports whether the call may be sent again even if an endpoint may
+// have acted on it.
 func (c *Call) IsIdempotent() bool {
 	return isIdempotent(c.Upgrade, c.Idempotent, c.Method, c.Header)
 }

@@ -2,8 +2,8 @@ package lift
 
 import "slices"
 
-// Endpoint is one instance of a service, as a registry tells of it. It is a
-// value; registries hand out fresh slices and nobody changes one in place.
+// Endpoint is one instance of a service, as a registry describes it. It is a value:
+// registries return fresh slices, and nothing changes an endpoint in place.
 type Endpoint struct {
 	// ID is the registry's id of the instance, or "" where it has none.
 	ID string
@@ -13,12 +13,12 @@ type Endpoint struct {
 	Zone string
 	// Weight is the endpoint's share relative to others. 0 means 1.
 	Weight int
-	// Tags are what a subset can be chosen by.
+	// Tags are labels that a subset can be chosen by.
 	Tags []string
 }
 
-// Key tells endpoints apart: the registry's id, else the address. An endpoint
-// that keeps its key keeps its memory (connections, verdicts).
+// Key returns what tells endpoints apart: the registry's id, or the address if there
+// is none. An endpoint that keeps its key keeps its connections and its verdict.
 func (e Endpoint) Key() string {
 	if e.ID != "" {
 		return e.ID
@@ -26,7 +26,7 @@ func (e Endpoint) Key() string {
 	return e.Addr
 }
 
-// Equal reports whether e and o say the same.
+// Equal reports whether all fields of e and o are equal.
 func (e Endpoint) Equal(o Endpoint) bool {
 	return e.ID == o.ID && e.Addr == o.Addr && e.Zone == o.Zone && e.Weight == o.Weight && slices.Equal(e.Tags, o.Tags)
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // Code names one kind of failure. Codes are errors themselves, so that
-// errors.Is(err, lift.AllOpen) asks what a call died of. docs/errors.md says of
-// each when it comes and what to do.
+// errors.Is(err, lift.AllOpen) asks for the kind. docs/errors.md says when each
+// occurs and what to do.
 type Code string
 
 // The codes.
@@ -23,15 +23,15 @@ const (
 	InvalidCall Code = "invalid_call"
 	// TooLarge: a header or body is over its limit.
 	TooLarge Code = "too_large"
-	// NoSet: the registry has not told of the service yet.
+	// NoSet: the registry has not yet returned the service's endpoints.
 	NoSet Code = "no_set"
-	// NoEndpoints: the registry says that nobody serves it.
+	// NoEndpoints: the registry says that the service has no endpoints.
 	NoEndpoints Code = "no_endpoints"
 	// AllOpen: every endpoint's breaker is open; nothing was sent.
 	AllOpen Code = "all_open"
-	// Unavailable: an endpoint could not be reached, or broke off.
+	// Unavailable: an endpoint could not be reached, or broke the connection.
 	Unavailable Code = "unavailable"
-	// BadResponse: an endpoint answered what is not HTTP, or too much of it.
+	// BadResponse: an endpoint's answer was not valid HTTP, broke off, or was too large.
 	BadResponse Code = "bad_response"
 	// AttemptTimeout: no endpoint answered within the attempt's timeout.
 	AttemptTimeout Code = "attempt_timeout"
@@ -39,11 +39,11 @@ const (
 	DeadlineExceeded Code = "deadline_exceeded"
 	// CallCanceled: the caller gave up.
 	CallCanceled Code = "canceled"
-	// SessionLost: the session to the sidecar broke while the call was out.
+	// SessionLost: the session to the sidecar broke while the call was in flight.
 	SessionLost Code = "session_lost"
 	// NoSidecar: no sidecar answers on the socket.
 	NoSidecar Code = "no_sidecar"
-	// Incompatible: SDK and sidecar do not speak a common version.
+	// Incompatible: SDK and sidecar have no protocol version in common.
 	Incompatible Code = "incompatible"
 	// Busy: a limit of the sidecar is reached (peers, calls of a peer).
 	Busy Code = "busy"
@@ -64,13 +64,13 @@ type Error struct {
 	Endpoint string
 	// Attempts is the record of what was tried, in order.
 	Attempts []AttemptRecord
-	// Reached tells whether an endpoint may have acted.
+	// Reached says whether an endpoint may have acted on the call.
 	Reached Reached
-	// Err says what is wrong and what would put it right.
+	// Err says what is wrong and how to fix it.
 	Err error
 }
 
-// Error is one line: the service, the cause, what was tried, and whether an
+// Error returns one line: the service, the cause, the attempts, and whether an
 // endpoint may have acted.
 func (e *Error) Error() string {
 	var b strings.Builder
@@ -111,7 +111,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is matches a [Code], and the context package's errors where they say the same.
+// Is matches a [Code], and the errors of package context that mean the same.
 func (e *Error) Is(target error) bool {
 	if c, ok := target.(Code); ok {
 		return e.Code == c
@@ -125,8 +125,8 @@ func (e *Error) Is(target error) bool {
 	return false
 }
 
-// Timeout reports whether time was up, as [net.Error] asks; so it does through
-// a url.Error.
+// Timeout reports whether time was up. It is the method of [net.Error], and also
+// works through a url.Error.
 func (e *Error) Timeout() bool { return e.Code == DeadlineExceeded || e.Code == AttemptTimeout }
 
 // CodeOf returns the code of the [*Error] in err's chain, or "" if there is none.
@@ -138,7 +138,7 @@ func CodeOf(err error) Code {
 }
 
 // Errorf makes an Error for c from a code and a cause; args are as for
-// [fmt.Errorf]. It takes over c's record: attempts, last endpoint, and the
+// [fmt.Errorf]. It copies c's record: the attempts, the last endpoint, and the
 // furthest that any attempt reached.
 func Errorf(c *Call, code Code, format string, args ...any) *Error {
 	e := &Error{Code: code, Service: c.Service, Err: fmt.Errorf(format, args...)}
@@ -146,8 +146,8 @@ func Errorf(c *Call, code Code, format string, args ...any) *Error {
 	return e
 }
 
-// Recorded returns err with c's record as it stands now, where err is an
-// [*Error]: what was made while an attempt ran does not know yet how it ended.
+// Recorded returns err with c's record as it stands now, if err is an [*Error]. An error
+// that was made while an attempt ran does not know yet how the attempt ended.
 func Recorded(c *Call, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {

@@ -4,9 +4,9 @@ import "time"
 
 // Instant is one moment read from two clocks: the wall clock, which is right
 // after a freeze but may jump, and the monotonic clock, which never jumps but
-// may stand still while a Lambda environment is frozen. Whatever ages -
-// connections, breakers, budgets, sets - is judged by Wall; where the two part,
-// a freeze lay between.
+// may stand still while a Lambda environment is frozen. The age of connections,
+// breakers, budgets and sets is measured by Wall. If the two disagree about a span, a
+// freeze lay in it.
 type Instant struct {
 	Wall time.Time     // without Go's hidden monotonic reading
 	Mono time.Duration // since an arbitrary moment of this process
@@ -14,15 +14,15 @@ type Instant struct {
 
 var started = time.Now() // only ever read; the zero of Mono
 
-// Now reads both clocks. It is the one function that the parts which age are
-// given; tests and the emulator's test build give another.
+// Now reads both clocks. All that measures age is given this function; tests and the
+// emulator's test build give another one.
 func Now() Instant {
 	t := time.Now()
 	return Instant{Wall: t.Round(0), Mono: t.Sub(started)}
 }
 
-// FreezeGap is how far the wall and the monotonic length of one span may part
-// before a freeze is taken to lie inside it.
+// FreezeGap is how much the wall and the monotonic length of a span may differ before
+// Lift concludes that a freeze lay in it.
 const FreezeGap = time.Second
 
 // Since returns how long ago earlier was, by the wall clock. It is never
@@ -31,16 +31,16 @@ func (i Instant) Since(earlier Instant) time.Duration {
 	return max(0, i.Wall.Sub(earlier.Wall))
 }
 
-// Age is how long ago earlier was, by the clock that says more: the monotonic one
-// may have stood still in a freeze, the wall clock may have been set back.
+// Age returns how long ago earlier was, by the clock that shows more: the monotonic one
+// may have stood still in a freeze, and the wall clock may have been set back.
 func (i Instant) Age(earlier Instant) time.Duration {
 	return max(i.Since(earlier), i.Mono-earlier.Mono)
 }
 
 // Straddles reports whether the clocks say that a freeze lay between earlier
 // and i: the wall and the monotonic length differ by more than [FreezeGap]. It
-// sees a freeze only where monotonic time stood still; where it ran on, an
-// attempt is known by having outlived its timeout.
+// detects a freeze only if monotonic time stood still. If that ran on, an attempt that
+// was frozen shows by having outlived its timeout.
 func (i Instant) Straddles(earlier Instant) bool {
 	d := i.Wall.Sub(earlier.Wall) - (i.Mono - earlier.Mono)
 	return d > FreezeGap || d < -FreezeGap

@@ -1,7 +1,7 @@
 package lift
 
-// Outcome is how an attempt ended, decided once and read by breaker, balancer,
-// retry and metrics alike.
+// Outcome says how an attempt ended. It is decided once; breaker, balancer, retry and
+// metrics read it.
 type Outcome uint8
 
 // The outcomes of an attempt.
@@ -10,18 +10,20 @@ const (
 	Unjudged Outcome = iota
 	// OK: the endpoint did what was asked.
 	OK
-	// CallerFault: the endpoint is well, the request was wrong (4xx).
+	// CallerFault: the endpoint is healthy, and the request was wrong (4xx).
 	CallerFault
 	// Failed: the endpoint failed - refused, reset, timed out, answered 5xx or garbage.
 	Failed
 	// Overloaded: the endpoint said that it has too much to do (429, 503).
 	Overloaded
-	// Canceled: the caller gave up first. Judges nobody.
+	// Canceled: the attempt was given up first. It counts neither for nor against the endpoint.
 	Canceled
 	// CutShort: the call's own time, its deadline or its share of a timeout shorter than
-	// the service's, cut the attempt before the service's timeouts did. Judges nobody.
+	// the service's, cut the attempt before the service's timeouts did. It counts neither for nor
+	// against the endpoint.
 	CutShort
-	// Straddled: a freeze lay inside the attempt. Judges nobody.
+	// Straddled: the attempt was interrupted by a freeze. It counts neither for nor against
+	// the endpoint.
 	Straddled
 )
 
@@ -35,7 +37,7 @@ func (o Outcome) String() string {
 	return "unknown"
 }
 
-// Judges reports whether the outcome says something about the endpoint.
+// Judges reports whether the outcome counts for or against the endpoint.
 func (o Outcome) Judges() bool {
 	switch o {
 	case OK, CallerFault, Failed, Overloaded:
@@ -45,15 +47,15 @@ func (o Outcome) Judges() bool {
 	}
 }
 
-// Reached tells whether an endpoint may have acted on a call. What was not
-// reached can be sent again whatever it does.
+// Reached says whether an endpoint may have acted on a call. A call that reached no
+// endpoint can be sent again, idempotent or not.
 type Reached uint8
 
 // The values of Reached.
 const (
 	// NotReached: no endpoint can have seen the whole request.
 	NotReached Reached = iota
-	// MayHaveActed: the request, or enough of it, left; no answer came.
+	// MayHaveActed: the request, or enough of it to act on, was sent; no answer came.
 	MayHaveActed
 	// Answered: an endpoint answered.
 	Answered

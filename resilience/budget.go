@@ -7,14 +7,14 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// budgetSpan is for how long the calls of a busy service add to what its retries
-// may save up (Finagle's RetryBudget ttl).
+// budgetSpan is the time over which a service's calls are counted: their retries are
+// what it may save up. Source: the ttl of Finagle's RetryBudget.
 const budgetSpan = 10 * time.Second
 
 // Budget keeps a service's retries to a share of its calls, so that retries
-// cannot multiply an overload. It is one value that all who send a call again
-// share. A retry is paid for when it is decided, before its back-off, so that
-// waiting retries cannot burst later. Safe for concurrent use.
+// cannot multiply an overload. All calls of a service share one Budget. A retry is paid
+// for when it is decided, before its back-off, so that waiting retries cannot burst
+// later. Safe for concurrent use.
 type Budget struct {
 	cfg BudgetConfig
 	now func() lift.Instant
@@ -26,14 +26,14 @@ type Budget struct {
 	calls  [2]float64   // in the running span and the one before
 }
 
-// NewBudget returns a budget that starts with its burst saved up.
+// NewBudget returns a budget with a full burst. now reads the clocks.
 func NewBudget(cfg BudgetConfig, now func() lift.Instant) *Budget {
 	cfg = cfg.WithDefaults()
 	at := now()
 	return &Budget{cfg: cfg, now: now, tokens: cfg.Burst, filled: at, span: at}
 }
 
-// Change makes cfg hold from now on; what is saved stays, within what cfg lets save.
+// Change replaces the configuration. Saved retries stay, up to the new capacity.
 func (b *Budget) Change(cfg BudgetConfig) {
 	at := b.now()
 	b.mu.Lock()
@@ -52,7 +52,7 @@ func (b *Budget) Deposit(at lift.Instant) {
 	b.tokens = min(b.tokens+b.cfg.Ratio, b.capacity())
 }
 
-// Withdraw takes out one retry and reports whether there was one.
+// Withdraw pays for one retry and reports whether the budget had one.
 func (b *Budget) Withdraw() bool {
 	at := b.now()
 	b.mu.Lock()
@@ -65,7 +65,8 @@ func (b *Budget) Withdraw() bool {
 	return true
 }
 
-// capacity is the burst, or what 10 s of the service's calls pay for.
+// capacity returns how many retries can be saved up: the burst, or what the service's
+// calls of 10 s pay for, whichever is more.
 func (b *Budget) capacity() float64 {
 	return max(b.cfg.Burst, b.cfg.Ratio*max(b.calls[0], b.calls[1]))
 }

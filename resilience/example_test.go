@@ -62,7 +62,7 @@ func ExampleWhole() {
 		Service: "orders", Body: lift.BytesBody([]byte("12345")),
 	})
 	fmt.Println(err)
-	// Output: lift: orders: too_large: the request's body has 5 bytes, and 4 are what this service takes
+	// Output: lift: orders: too_large: the request's body has 5 bytes; this service takes at most 4
 }
 
 func ExampleReadGRPC() {

@@ -7,10 +7,11 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Whole has the request's body here, all of it, before anything is sent: for what
-// is signed or wrapped as one piece. A body of more than limit bytes is refused as
-// TooLarge, unsent. It waits for what is still coming in under the call's deadline
-// and its cancel. A call that upgrades has no body before the answer. limit <= 0 is no step at all.
+// Whole reads the request's body to its end before anything is sent, for requests that
+// are signed or wrapped as one piece. A body of more than limit bytes fails as TooLarge,
+// unsent. The wait for the body ends with the call's deadline, and when the call is
+// canceled. A call that upgrades is passed on: its body follows the answer. limit <= 0
+// returns nil, no step at all.
 func Whole(limit int64, now func() lift.Instant) lift.Policy {
 	if limit <= 0 {
 		return nil
@@ -21,7 +22,7 @@ func Whole(limit int64, now func() lift.Instant) lift.Policy {
 				return next.Call(c)
 			}
 			if c.Body.Size() > limit {
-				return nil, lift.Errorf(c, lift.TooLarge, "the request's body has %d bytes, and %d are what this service takes", c.Body.Size(), limit)
+				return nil, lift.Errorf(c, lift.TooLarge, "the request's body has %d bytes; this service takes at most %d", c.Body.Size(), limit)
 			}
 			if _, whole := c.Body.Complete(); !whole {
 				content, err := gather(c, limit, now)
@@ -35,7 +36,8 @@ func Whole(limit int64, now func() lift.Instant) lift.Policy {
 	}
 }
 
-// gather reads the body to its end. Closing it is what wakes a reader that waits.
+// gather reads the body to its end. A deadline or a cancel closes the body, which wakes
+// the reader.
 func gather(c *lift.Call, limit int64, now func() lift.Instant) ([]byte, *lift.Error) {
 	body := c.Body
 	if left, limited := c.Remaining(now()); limited {
@@ -53,9 +55,9 @@ func gather(c *lift.Call, limit int64, now func() lift.Instant) ([]byte, *lift.E
 	case c.Err() != nil:
 		return nil, lift.Errorf(c, lift.CallCanceled, "the caller gave up: %w", c.Err())
 	case limited && left <= 0:
-		return nil, lift.Errorf(c, lift.DeadlineExceeded, "the request's body was not all here within the call's time")
+		return nil, lift.Errorf(c, lift.DeadlineExceeded, "the request's body did not arrive within the call's time; send it sooner, or raise timeout")
 	case errors.Is(err, lift.TooLarge):
-		return nil, lift.Errorf(c, lift.TooLarge, "the request's body has more than the %d bytes that this service takes", limit)
+		return nil, lift.Errorf(c, lift.TooLarge, "the request's body has more than the %d bytes that this service takes at most", limit)
 	default:
 		return nil, lift.Errorf(c, lift.CallCanceled, "the request's body broke off at the caller's end: %w", err)
 	}
