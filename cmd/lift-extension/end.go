@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"syscall"
 	"time"
 )
@@ -14,6 +15,7 @@ const oneSignal = 200 * time.Millisecond
 // unless it comes within oneSignal of the first.
 func (s *stay) end() {
 	began, most := s.now().Mono, s.holds.Drain.Max
+	notify(os.LookupEnv, stopping)
 	s.log.Info("draining", "most", most.String())
 	drain, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()

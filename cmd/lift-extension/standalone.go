@@ -56,6 +56,7 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 	}
 	announce()
 	p.log.Info("serving", "at", s.in.where(), "services", p.mesh.Names())
+	notify(os.LookupEnv, ready)
 	return s.run(ctx)
 }
 

@@ -94,6 +94,7 @@ func rootCommand(s streams, lookup config.Lookup) *cobra.Command {
 		Long: `lift calls services through Lift, a service mesh for functions, shows who serves
 them, runs programs beside a sidecar, and checks lift.yaml.`,
 		Example: `  lift call orders /orders/17           GET /orders/17 of the service orders
+  lift run -- python3 app.py            a program with a sidecar beside it
   lift services --watch                 who serves what, drawn again each second`,
 		Version:       version(info),
 		SilenceErrors: true,
@@ -110,7 +111,7 @@ them, runs programs beside a sidecar, and checks lift.yaml.`,
 		&cobra.Group{ID: groupConfig, Title: "Configure:"},
 	)
 	for group, all := range map[string][]*cobra.Command{
-		groupTry:    {callCommand(s, lookup)},
+		groupTry:    {callCommand(s, lookup), runCommand(s, lookup)},
 		groupLook:   {servicesCommand(s, lookup)},
 		groupConfig: {configCommand(s, lookup)},
 	} {

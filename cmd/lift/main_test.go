@@ -16,6 +16,7 @@ func TestMain(m *testing.M) {
 		"lift": func() {
 			os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.LookupEnv))
 		},
+		"lift-extension": func() { os.Exit(standIn()) },
 	})
 }
 

@@ -18,6 +18,11 @@ func isTerminal(w io.Writer) bool {
 	return err == nil
 }
 
+// foregroundGroup is the process group in the foreground of a terminal.
+func foregroundGroup(tty *os.File) (int, error) {
+	return unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+}
+
 // terminal is what standard output is drawn on; rows is 0 if it is none.
 type terminal struct {
 	rows  int
