@@ -12,11 +12,12 @@ import (
 	"github.com/liftmesh/lift/config"
 	"github.com/liftmesh/lift/mesh"
 	"github.com/liftmesh/lift/sidecar"
+	"github.com/liftmesh/lift/sidecar/plain"
 )
 
 // standIn is a lift-extension for scripts: a real mesh behind a real socket, and a
-// diary of its life in the file $DIARY. $STANDIN has it fail: "die" as it starts,
-// "mute" tells nobody that it serves. The real one is used by the tests of e2e.
+// diary of its life in the file $DIARY. With "die" in $STANDIN it fails as it
+// starts, with "http" it opens the plain door too. The tests of e2e use the real one.
 func standIn() int {
 	diary := func(line string) {
 		f, err := os.OpenFile(os.Getenv("DIARY"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -49,12 +50,19 @@ func serveUntilTold(cfg *config.Config, diary func(string)) int {
 		return 1
 	}
 	go func() { _ = server.Serve(context.Background()) }()
+	if os.Getenv("STANDIN") == "http" {
+		door, err := plain.Listen(plain.Config{Addresses: cfg.Plain, Caller: m, Services: m.Names()})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer door.Close()
+		go func() { _ = door.Serve(context.Background()) }()
+	}
 	_ = os.WriteFile("sidecar.pid", fmt.Appendln(nil, os.Getpid()), 0o600)
 	diary("serves")
-	if os.Getenv("STANDIN") != "mute" {
-		if c, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET")); err == nil {
-			_, _ = c.Write([]byte("READY=1"))
-		}
+	if c, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET")); err == nil {
+		_, _ = c.Write([]byte("READY=1"))
 	}
 	for sig := range signals {
 		diary(sig.String())
