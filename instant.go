@@ -37,6 +37,12 @@ func (i Instant) Age(earlier Instant) time.Duration {
 	return max(i.Since(earlier), i.Mono-earlier.Mono)
 }
 
+// Before reports whether i is before later by both clocks: the wall clock may have been
+// set back, the monotonic one may have stood still in a freeze.
+func (i Instant) Before(later Instant) bool {
+	return i.Wall.Before(later.Wall) && i.Mono < later.Mono
+}
+
 // Straddles reports whether the clocks say that a freeze lay between earlier
 // and i: the wall and the monotonic length differ by more than [FreezeGap]. It
 // detects a freeze only if monotonic time stood still. If that ran on, an attempt that

@@ -25,7 +25,7 @@ func seeded() func() uint64 {
 }
 
 func build(strategy balancer.Strategy, notify func(balancer.Change), endpoints ...lift.Endpoint) (*balancer.Balancer, []*balancer.Node) {
-	b := balancer.New(balancer.Options{Strategy: strategy, Rand: seeded(), Notify: notify})
+	b := balancer.New(balancer.Options{Config: balancer.Config{Strategy: strategy}, Rand: seeded(), Notify: notify})
 	var nodes []*balancer.Node
 	for _, ep := range endpoints {
 		nodes = append(nodes, b.NewNode(ep, nil))
@@ -108,8 +108,8 @@ func TestRoundRobinSpreadsEvenly(t *testing.T) {
 func TestTheLastUsableIsFoundByAll(t *testing.T) {
 	for _, strategy := range []balancer.Strategy{balancer.RoundRobin, balancer.LeastRequest} {
 		b, nodes := build(strategy, nil, three()...)
-		nodes[0].Suspend(time.Now().Add(time.Hour), "test")
-		nodes[2].Suspend(time.Now().Add(time.Hour), "test")
+		nodes[0].Suspend(balancer.Breaker, time.Hour, "test")
+		nodes[2].Suspend(balancer.Breaker, time.Hour, "test")
 		var work sync.WaitGroup
 		for range 8 {
 			work.Go(func() {
@@ -130,7 +130,7 @@ func TestTheLastUsableIsFoundByAll(t *testing.T) {
 // Whoever stands behind an endpoint that is out does not get its share alone.
 func TestRoundRobinSharesWhatAnotherLeaves(t *testing.T) {
 	b, nodes := build(balancer.RoundRobin, nil, three()...)
-	nodes[0].Suspend(time.Now().Add(time.Hour), "test")
+	nodes[0].Suspend(balancer.Breaker, time.Hour, "test")
 	got := map[*balancer.Node]int{}
 	for range 100 {
 		n := pick(t, b, get())
@@ -208,17 +208,16 @@ func TestReasons(t *testing.T) {
 	}
 	n := b.NewNode(lift.Endpoint{Addr: "a:1"}, nil)
 	b.Replace([]*balancer.Node{n})
-	until := time.Now().Add(time.Minute)
-	n.Suspend(until, "test")
+	n.Suspend(balancer.Breaker, time.Minute, "test")
 	c := get()
 	_, _, r := b.Pick(c)
-	if r.Code != lift.AllOpen || r.Endpoints != 1 || !r.Next.Equal(until.Round(0)) {
-		t.Errorf("all open: %+v, want next %v", r, until)
+	if r.Code != lift.AllOpen || r.Endpoints != 1 || len(r.Out) != 1 || r.Out[0].Why != "test" || r.Out[0].Next > time.Minute || r.Out[0].Next < 59*time.Second {
+		t.Errorf("all open: %+v, want a probe in a minute", r)
 	}
 	if c.Tries() != 0 {
 		t.Error("a rejection counts as an attempt")
 	}
-	if err := b.Error(c, r); !strings.Contains(err.Error(), "next probe may go in") {
+	if err := b.Error(c, r); !strings.Contains(err.Error(), "the only endpoint is out: a:1: test (next probe in 1m0s)") {
 		t.Errorf("the error does not say when: %v", err)
 	}
 }
@@ -230,7 +229,7 @@ func TestProbe(t *testing.T) {
 			changes = append(changes, c.From.String()+">"+c.To.String())
 		}, three()...)
 		a := nodes[0]
-		a.Suspend(time.Now().Add(time.Second), "test")
+		a.Suspend(balancer.Breaker, time.Second, "test")
 		for range 100 {
 			if pick(t, b, get()) == a {
 				t.Fatal("an open endpoint was picked before its time")
@@ -256,7 +255,7 @@ func TestProbe(t *testing.T) {
 		if pick(t, b, probe) != a || !last(probe).Probe {
 			t.Fatal("the slot that was given back was not taken")
 		}
-		a.Resume("ok")
+		a.Resume(balancer.Breaker, "ok")
 		if s, _ := a.State(); s != balancer.Closed {
 			t.Fatalf("state %v after the probe succeeded", s)
 		}
@@ -264,7 +263,7 @@ func TestProbe(t *testing.T) {
 		if got := strings.Join(changes, " "); got != want {
 			t.Errorf("changes %q, want %q", got, want)
 		}
-		a.Suspend(time.Now().Add(time.Second), "test")
+		a.Suspend(balancer.Breaker, time.Second, "test")
 		time.Sleep(time.Second + balancer.Patience + time.Nanosecond)
 		if pick(t, b, post()) != a {
 			t.Error("the probe that was due for longer than Patience was not carried by a POST")
@@ -276,7 +275,7 @@ func TestPostProbesWhereNothingElseIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, nodes := build(balancer.RoundRobin, nil, three()...)
 		for _, n := range nodes {
-			n.Suspend(time.Now().Add(time.Second), "test")
+			n.Suspend(balancer.Breaker, time.Second, "test")
 		}
 		time.Sleep(time.Second)
 		c := post()
@@ -290,7 +289,7 @@ func TestPostProbesWhereNothingElseIsLeft(t *testing.T) {
 func TestOneProbeUnderRace(t *testing.T) {
 	b, nodes := build(balancer.LeastRequest, nil, three()...)
 	for _, n := range nodes {
-		n.Suspend(time.Now().Add(-time.Second), "test")
+		n.Suspend(balancer.Breaker, time.Nanosecond, "test")
 	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -315,36 +314,55 @@ func TestOneProbeUnderRace(t *testing.T) {
 
 func TestSuspendKeepsTheLaterTime(t *testing.T) {
 	_, nodes := build(balancer.LeastRequest, nil, three()...)
-	late := time.Now().Add(time.Hour)
-	nodes[0].Suspend(late, "x")
-	nodes[0].Suspend(late.Add(-time.Minute), "y")
-	if _, until := nodes[0].State(); !until.Equal(late.Round(0)) {
-		t.Errorf("until %v, want %v", until, late)
+	nodes[0].Suspend(balancer.Breaker, time.Hour, "x")
+	nodes[0].Suspend(balancer.Breaker, time.Minute, "y")
+	if _, left := nodes[0].State(); left < 59*time.Minute || nodes[0].Why() != "x" {
+		t.Errorf("%v left (%s), want an hour", left, nodes[0].Why())
 	}
 }
 
-func TestRetireLeavesNoTrace(t *testing.T) {
+// The ordinary way costs nothing for an endpoint that is out of the set, whatever
+// becomes of it there.
+func TestWhatIsOutOfTheSetLeavesNoTrace(t *testing.T) {
 	b, nodes := build(balancer.LeastRequest, nil, three()...)
-	nodes[0].Suspend(time.Now().Add(time.Hour), "x")
-	nodes[0].Retire()
-	b.Replace(nodes[1:])
-	if got := pick(t, b, get()); got == nodes[0] {
-		t.Error("picked a node that left the set")
+	ordinary := func(what string) {
+		t.Helper()
+		if allocs := testing.AllocsPerRun(100, func() {
+			c := get()
+			n, _, _ := b.Pick(c)
+			if n == nodes[0] || n.Usable() != true {
+				t.Errorf("%s: picked %s", what, n.Endpoint().Addr)
+			}
+			n.Done()
+		}); allocs > 1 { // the call itself
+			t.Errorf("%s: %v allocations a pick", what, allocs)
+		}
+		if b.Out() != 0 {
+			t.Errorf("%s: %d nodes are counted as out", what, b.Out())
+		}
 	}
-	if allocs := testing.AllocsPerRun(100, func() {
-		c := get()
-		n, _, _ := b.Pick(c)
-		n.Done()
-	}); allocs > 1 { // the call itself
-		t.Errorf("%v allocations a pick", allocs)
+	nodes[0].Suspend(balancer.Breaker, time.Hour, "x")
+	b.Replace(nodes[1:])
+	ordinary("it was out when it left")
+	nodes[0].Resume(balancer.Breaker, "y")
+	ordinary("it came back where nobody looks")
+	nodes[0].Suspend(balancer.Breaker, time.Hour, "z")
+	ordinary("it failed after it had left")
+	b.Replace(nodes)
+	if b.Out() != 1 {
+		t.Errorf("%d nodes are counted as out after it came back, want 1", b.Out())
+	}
+	nodes[0].Resume(balancer.Breaker, "well")
+	if b.Out() != 0 {
+		t.Errorf("%d nodes are counted as out after it recovered", b.Out())
 	}
 }
 
 // Another strategy takes over at once, the set as it is.
 func TestUse(t *testing.T) {
 	b, nodes := build(balancer.LeastRequest, nil, three(1, 1, 1)...)
-	nodes[1].Suspend(time.Now().Add(time.Hour), "test")
-	b.Use(balancer.RoundRobin)
+	nodes[1].Suspend(balancer.Breaker, time.Hour, "test")
+	b.Use(balancer.Config{Strategy: balancer.RoundRobin})
 	if got := b.Current().Nodes(); len(got) != 3 {
 		t.Fatalf("%d nodes", len(got))
 	}
@@ -358,14 +376,14 @@ func TestUse(t *testing.T) {
 		before = n
 	}
 	empty := balancer.New(balancer.Options{})
-	empty.Use(balancer.RoundRobin)
+	empty.Use(balancer.Config{Strategy: balancer.RoundRobin})
 	if _, _, reason := empty.Pick(get()); reason.Code != lift.NoSet {
 		t.Errorf("without a set: %v", reason)
 	}
 }
 
 func ExampleBalancer_Pick() {
-	b := balancer.New(balancer.Options{Strategy: balancer.RoundRobin})
+	b := balancer.New(balancer.Options{Config: balancer.Config{Strategy: balancer.RoundRobin}})
 	instance := lift.RoundTripperFunc(func(*lift.Attempt) (*lift.Response, error) {
 		return &lift.Response{Status: 200, Body: lift.BytesBody([]byte("hello"))}, nil
 	})
@@ -380,7 +398,7 @@ func ExampleBalancer_Pick() {
 }
 
 func BenchmarkPick(b *testing.B) {
-	for _, strategy := range []balancer.Strategy{balancer.RoundRobin, balancer.LeastRequest} {
+	for _, strategy := range []balancer.Strategy{balancer.RoundRobin, balancer.LeastRequest, balancer.ConsistentHash} {
 		for _, size := range []int{3, 100} {
 			var eps []lift.Endpoint
 			for i := range size {
@@ -388,18 +406,18 @@ func BenchmarkPick(b *testing.B) {
 			}
 			for _, open := range []int{0, 1} {
 				b.Run(fmt.Sprintf("%s/%d/open=%d", strategy, size, open), func(b *testing.B) {
-					bal := balancer.New(balancer.Options{Strategy: strategy})
+					bal := balancer.New(balancer.Options{Config: balancer.Config{Strategy: strategy}})
 					var nodes []*balancer.Node
 					for _, ep := range eps {
 						nodes = append(nodes, bal.NewNode(ep, nil))
 					}
 					bal.Replace(nodes)
 					for i := range open {
-						nodes[i].Suspend(time.Now().Add(time.Hour), "bench")
+						nodes[i].Suspend(balancer.Breaker, time.Hour, "bench")
 					}
 					b.ReportAllocs()
 					for b.Loop() {
-						n, _, _ := bal.Pick(&lift.Call{Method: "GET"})
+						n, _, _ := bal.Pick(&lift.Call{Method: "GET", HashKey: "k"})
 						n.Done()
 					}
 				})

@@ -78,8 +78,8 @@ services:
     timeout: 1m30s
     attempt_timeout: 3s
     retry: {attempts: 4, backoff: 5ms, backoff_max: 6ms, budget: {ratio: .25, floor_per_second: 1, burst: 2}}
-    breaker: {consecutive: 7, failure_ratio: 0.75, min_calls: 8, window: 9s, open_for: 2s..3s}
-    balancer: {strategy: round_robin}
+    breaker: {answers: count, consecutive: 7, failure_ratio: 0.75, min_calls: 8, window: 9s, open_for: 2s..3s}
+    balancer: {strategy: consistent_hash, hash: {header: X-User, path: true, load: 2}}
     connections: {connect_timeout: 10ms, safe_idle: 11ms, max_idle: 12ms, max_age: 14s, max: 13, max_idle_count: 12, max_header: 15KiB, whole: 16B}
     warm: 2
 `, env())
@@ -91,10 +91,10 @@ services:
 			Budget: resilience.BudgetConfig{Ratio: 0.25, FloorPerSecond: 1, Burst: 2},
 		},
 		Breaker: resilience.BreakerConfig{
-			Consecutive: 7, FailureRatio: 0.75, MinCalls: 8, Window: 9 * time.Second,
+			Answers: resilience.Count, Consecutive: 7, FailureRatio: 0.75, MinCalls: 8, Window: 9 * time.Second,
 			OpenFor: 2 * time.Second, OpenForMax: 3 * time.Second,
 		},
-		Balancer: balancer.RoundRobin, Idempotent: true,
+		Balancer: balancer.Config{Strategy: balancer.ConsistentHash, Hash: balancer.HashConfig{Header: "X-User", Path: true, Load: 2}}, Idempotent: true,
 		Transport: transport.Config{
 			Protocol: transport.H2C, Host: "orders.internal:8443", PathPrefix: "/v2",
 			ConnectTimeout: 10 * time.Millisecond, SafeIdle: 11 * time.Millisecond, MaxIdle: 12 * time.Millisecond, MaxAge: 14 * time.Second,
@@ -131,7 +131,7 @@ func TestDefaultsAreThePackagesOwn(t *testing.T) {
 	if got, want := s.Transport, (transport.Config{}).WithDefaults(); got != want {
 		t.Errorf("transport %+v, want %+v", got, want)
 	}
-	if s.Timeout != 2*time.Second || s.AttemptTimeout != 0 || s.Balancer != balancer.LeastRequest || s.Warm != 0 {
+	if s.Timeout != 2*time.Second || s.AttemptTimeout != 0 || s.Balancer.Strategy != balancer.LeastRequest || s.Warm != 0 {
 		t.Errorf("service %+v", s)
 	}
 	if c.Socket != "/tmp/lift/lift.sock" || c.SocketMode != 0o600 || c.Log != (Log{slog.LevelInfo, "auto"}) {

@@ -19,7 +19,7 @@ func TestProblems(t *testing.T) {
 			`1:12: defaults.attempts: unknown key "attempts"; attempts stands under retry`,
 		}},
 		"unknown, far": {"defaults: {balancer: {zone_aware: true}}", env(), []string{
-			`1:23: defaults.balancer.zone_aware: unknown key "zone_aware"; the keys here are strategy`,
+			`1:23: defaults.balancer.zone_aware: unknown key "zone_aware"; the keys here are strategy, hash`,
 		}},
 		"not built": {"services: {a: {from: eureka, endpoints: [h:1]}}", env(), []string{
 			`1:22: services.a.from: "eureka" is not a valid value; want static, dns, url, consul, cloudmap or lambda`,
@@ -52,7 +52,7 @@ func TestProblems(t *testing.T) {
 			`3:14: socket_mode: "0060" does not let the owner read and write; want at least "0600"`,
 		}},
 		"choice": {"defaults: {balancer: {strategy: roundrobin}}", env(), []string{
-			`1:33: defaults.balancer.strategy: "roundrobin" is not a valid value; want least_request or round_robin; did you mean round_robin?`,
+			`1:33: defaults.balancer.strategy: "roundrobin" is not a valid value; want least_request, round_robin or consistent_hash; did you mean round_robin?`,
 		}},
 		"contradictions": {"defaults: {timeout: 1s, attempt_timeout: 2s}\nservices:\n  a: {from: static, endpoints: [\"h:1\"]}\n  b: {from: static, endpoints: [\"h:1\"], timeout: 500ms, attempt_timeout: 1ms, connections: {max: 4, max_idle_count: 8}}", env(), []string{
 			`1:42: defaults.attempt_timeout: attempt_timeout (2s) is above timeout (1s); lower the first or raise the second`,

@@ -1,11 +1,14 @@
 package config
 
 import (
+	"errors"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/liftmesh/lift/balancer"
 	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/resilience"
 )
 
 // callSettings are what a call may take and what becomes of it.
@@ -53,6 +56,11 @@ func callSettings() []setting[mesh.ServiceConfig] {
 			why:   "the death of one endpoint must not use up the budget",
 		}, func(s *sc, d datum) { s.Retry.Budget.Burst = d.f }},
 		{rule{
+			path: "breaker.answers", kind: choice, choices: []string{"compare", "count", "ignore"}, preset: "compare",
+			means: "what a bad answer (500, INTERNAL, 429, none within the caller's time) says about its endpoint: compare takes an endpoint out that answers worse than the others, count counts it as a failure of the breaker, ignore makes nothing of it",
+			why:   "a URL that always fails must not take healthy endpoints out; see [Breaker](breaker.md)",
+		}, func(s *sc, d datum) { s.Breaker.Answers = resilience.Answers(d.text) }},
+		{rule{
 			path: "breaker.consecutive", kind: whole, low: "1", high: "1000000", preset: "3",
 			means: "failures in a row after which an endpoint is taken out",
 			why:   "one environment sends few calls, and another endpoint can serve meanwhile",
@@ -80,11 +88,34 @@ func callSettings() []setting[mesh.ServiceConfig] {
 			s.Breaker.OpenFor, s.Breaker.OpenForMax = time.Duration(d.ns), time.Duration(d.high)
 		}},
 		{rule{
-			path: "balancer.strategy", kind: choice, choices: []string{"least_request", "round_robin"}, preset: "least_request",
-			means: "how an endpoint is chosen: least_request takes the better of two random ones (calls in flight over weight), round_robin takes one after the other",
+			path: "balancer.strategy", kind: choice, choices: []string{"least_request", "round_robin", "consistent_hash"}, preset: "least_request",
+			means: "how an endpoint is chosen: least_request takes the better of two random ones (calls in flight over weight), round_robin takes one after the other, consistent_hash the same one for the same key",
 			why:   "least_request avoids a slow endpoint before it fails",
-		}, func(s *sc, d datum) { s.Balancer = balancer.Strategy(d.text) }},
+		}, func(s *sc, d datum) { s.Balancer.Strategy = balancer.Strategy(d.text) }},
+		{rule{
+			path: "balancer.hash.header", kind: text, check: checkFieldName, derived: "none", sample: "X-User-Id",
+			means: "consistent_hash: the request header whose first value is the key of a call that brings no key of its own (`sdk.HashKey`)",
+			why:   "programs that call through the plain door have no other way to say it",
+		}, func(s *sc, d datum) { s.Balancer.Hash.Header = d.text }},
+		{rule{
+			path: "balancer.hash.path", kind: toggle, preset: "false",
+			means: "consistent_hash: whether the path, without its query, is the key of a call that has no other; a call without a key goes where least_request sends it",
+			why:   "for endpoints that cache what they serve",
+		}, func(s *sc, d datum) { s.Balancer.Hash.Path = d.text == "true" }},
+		{rule{
+			path: "balancer.hash.load", kind: number, low: "1", high: "100", preset: "1.5",
+			means: "consistent_hash: an endpoint that would carry more than this times its share of the calls in flight, and more than 8, is passed over for the next",
+			why:   "one popular key must not drown its endpoint",
+		}, func(s *sc, d datum) { s.Balancer.Hash.Load = d.f }},
 	}
+}
+
+// checkFieldName holds the name of a header to a token (RFC 9110, section 5.6.2).
+func checkFieldName(s string) error {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) }) {
+		return errors.New("want the name of a header, such as X-User-Id")
+	}
+	return nil
 }
 
 // nonzero is for fields whose zero means "the default": who wrote 0 gets the

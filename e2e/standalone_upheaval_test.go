@@ -55,7 +55,7 @@ func TestInProcessUpheavals(t *testing.T) {
 		Registry:       static.New(members),
 		Timeout:        3 * time.Second,
 		AttemptTimeout: 400 * time.Millisecond,
-		Balancer:       balancer.RoundRobin,
+		Balancer:       balancer.Config{Strategy: balancer.RoundRobin},
 		Breaker:        resilience.BreakerConfig{OpenFor: 300 * time.Millisecond, OpenForMax: time.Second},
 	}}})
 	t.Cleanup(m.Close)

@@ -39,7 +39,7 @@ type ServiceConfig struct {
 	Idempotent bool
 	Breaker    resilience.BreakerConfig
 	// Balancer is how an endpoint is chosen. Default least_request.
-	Balancer  balancer.Strategy
+	Balancer  balancer.Config
 	Transport transport.Config
 	// Sign, if not nil, signs each attempt; see [transport.Options]. Default nil.
 	Sign func(ctx context.Context, r *http.Request, body *lift.Body) error

@@ -92,13 +92,20 @@ func TestGRPCPushback(t *testing.T) {
 	})
 }
 
-// An endpoint that says UNAVAILABLE is taken out as one that answers 503 is, and
-// comes back; calls go elsewhere meanwhile.
+// An endpoint that says UNAVAILABLE is taken out as one that answers 503 is, one that
+// says INTERNAL while others do not as one that answers 500, and each comes back; calls
+// go elsewhere meanwhile.
 func TestGRPCBreaker(t *testing.T) {
+	for code, most := range map[string]int{"14": 10, "13": 15} {
+		t.Run(code, func(t *testing.T) { grpcBreaker(t, code, most) })
+	}
+}
+
+func grpcBreaker(t *testing.T, code string, most int) {
 	synctest.Test(t, func(t *testing.T) {
 		n := all()
 		answering(n, map[string]string{"Grpc-Status": "0"})
-		n.instances["a:1"].set(func(i *instance) { i.grpc = map[string]string{"Grpc-Status": "13"} })
+		n.instances["a:1"].set(func(i *instance) { i.grpc = map[string]string{"Grpc-Status": code} })
 		m := startGRPC(t, n, true)
 		for range 300 {
 			r := send(m, unary())
@@ -107,7 +114,7 @@ func TestGRPCBreaker(t *testing.T) {
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		if seen := n.instances["a:1"].seen(); seen > 10 {
+		if seen := n.instances["a:1"].seen(); seen > most {
 			t.Errorf("the one that fails saw %d calls", seen)
 		}
 		n.instances["a:1"].set(func(i *instance) { i.grpc = map[string]string{"Grpc-Status": "0"} })

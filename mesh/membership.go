@@ -10,6 +10,7 @@ import (
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/balancer"
 	"github.com/liftmesh/lift/registry"
+	"github.com/liftmesh/lift/resilience"
 )
 
 // keepGone is for how long an endpoint that left keeps its verdict, in case it
@@ -76,6 +77,7 @@ func (s *Service) apply(ctx context.Context, set []lift.Endpoint) {
 	}
 	s.told = now
 	nodes := make([]*balancer.Node, 0, len(set))
+	peers := make([]*resilience.Peer, 0, len(set))
 	in := make(map[string]bool, len(set))
 	for _, ep := range set {
 		if in[ep.Key()] {
@@ -83,7 +85,8 @@ func (s *Service) apply(ctx context.Context, set []lift.Endpoint) {
 			continue
 		}
 		in[ep.Key()] = true
-		nodes = append(nodes, s.member(ep).node)
+		m := s.member(ep)
+		nodes, peers = append(nodes, m.node), append(peers, m.peer)
 	}
 	for key, m := range s.members {
 		switch {
@@ -92,10 +95,10 @@ func (s *Service) apply(ctx context.Context, set []lift.Endpoint) {
 			m.gone = now
 			m.upstream().retire()
 		case now.Since(m.gone) > keepGone:
-			m.node.Retire()
 			delete(s.members, key)
 		}
 	}
+	s.outliers.Replace(peers)
 	s.balancer.Replace(nodes)
 	s.log.Info("endpoints", "count", len(nodes))
 }
@@ -107,7 +110,6 @@ func (s *Service) member(ep lift.Endpoint) *member {
 	if m != nil && m.node.Endpoint().Addr != ep.Addr {
 		m.gone = s.o.Now()
 		m.upstream().retire()
-		m.node.Retire()
 		m = nil
 	}
 	if m == nil {

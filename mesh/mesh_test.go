@@ -111,7 +111,7 @@ func TestAllDownFailsFastAndUnreached(t *testing.T) {
 		}
 		r := send(m, post())
 		e, ok := errors.AsType[*lift.Error](r.err)
-		if !ok || e.Code != lift.AllOpen || e.Reached != lift.NotReached || r.took != 0 || !strings.Contains(r.err.Error(), "next probe may go in") {
+		if !ok || e.Code != lift.AllOpen || e.Reached != lift.NotReached || r.took != 0 || !strings.Contains(r.err.Error(), "a:1: connection refused (next probe in 1") {
 			t.Fatalf("after %v: %v", r.took, r.err)
 		}
 		for _, i := range n.instances {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type instance struct {
 	drip   bool              // answers never end: a line each 100 ms
 	header map[string]string // of answers
 	chunks bool              // answers have no declared length
+	serve  http.HandlerFunc  // not nil: answers in place of all that
 	breaks time.Duration     // when those that drip break all the same, or end in gRPC's trailers; 0: never
 	calls  int
 }
@@ -89,7 +91,7 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, after, status, grpc, drip, breaks, header, chunks := i.hung, i.after, i.status, i.grpc, i.drip, i.breaks, i.header, i.chunks
+	hung, after, status, grpc, drip, breaks, header, chunks, serve := i.hung, i.after, i.status, i.grpc, i.drip, i.breaks, i.header, i.chunks, i.serve
 	i.mu.Unlock()
 	if hung != nil {
 		select {
@@ -99,6 +101,10 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-i.Gone():
 			return
 		}
+	}
+	if serve != nil {
+		serve(w, r)
+		return
 	}
 	_, _ = io.Copy(io.Discard, r.Body)
 	select {
@@ -197,3 +203,9 @@ func last(c *lift.Call) lift.AttemptRecord {
 	attempts := c.Attempts()
 	return attempts[len(attempts)-1]
 }
+
+// atomicDuration is a duration that goroutines share.
+type atomicDuration struct{ v atomic.Int64 }
+
+func (a *atomicDuration) Load() time.Duration   { return time.Duration(a.v.Load()) }
+func (a *atomicDuration) Store(d time.Duration) { a.v.Store(int64(d)) }

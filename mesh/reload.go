@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/liftmesh/lift/balancer"
 	"github.com/liftmesh/lift/registry"
 )
 
@@ -109,6 +110,7 @@ func (s *Service) change(cfg ServiceConfig) (source bool) {
 	defer s.mu.Unlock()
 	old := s.config()
 	s.budget.Change(cfg.Retry.Budget)
+	s.outliers.Change(cfg.Breaker)
 	s.settings.Store(s.build(cfg))
 	if cfg.Balancer != old.Balancer {
 		s.balancer.Use(cfg.Balancer)
@@ -125,6 +127,7 @@ func (s *Service) change(cfg ServiceConfig) (source bool) {
 		}
 		// What was wrong may have been the way, such as a TLS name.
 		m.breaker.Forget("it is reached in another way since a reload")
+		m.node.Resume(balancer.Outlier, "it is reached in another way since a reload")
 	}
 	if old.Broken != nil {
 		return true

@@ -64,7 +64,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 		strategies := []balancer.Strategy{balancer.LeastRequest, balancer.RoundRobin}
 		for i := range 100 {
 			cfg := mesh.ServiceConfig{
-				Name: "orders", Registry: orders, Timeout: time.Duration(1+i%3) * time.Second, Balancer: strategies[i/2%2],
+				Name: "orders", Registry: orders, Timeout: time.Duration(1+i%3) * time.Second, Balancer: balancer.Config{Strategy: strategies[i/2%2]},
 				Retry: resilience.RetryConfig{Attempts: 1}, // no second try hides a failure
 			}
 			if i%5 == 4 {
@@ -189,7 +189,7 @@ func TestReloadKeepsVerdicts(t *testing.T) {
 		// Another source with one endpoint more, and everything else anew.
 		n.add("d:1")
 		reload(t, m, mesh.ServiceConfig{
-			Name: "orders", Registry: registrytest.NewFake(append(n.endpoints(), lift.Endpoint{Addr: "d:1"})...), Balancer: balancer.RoundRobin,
+			Name: "orders", Registry: registrytest.NewFake(append(n.endpoints(), lift.Endpoint{Addr: "d:1"})...), Balancer: balancer.Config{Strategy: balancer.RoundRobin},
 			Breaker: resilience.BreakerConfig{Window: time.Minute, OpenFor: time.Second}, Timeout: time.Minute,
 			Marks: mesh.Marks{Transport: "same"},
 		})

@@ -25,6 +25,7 @@ type Service struct {
 	settings atomic.Pointer[settings]
 	balancer *balancer.Balancer
 	budget   *resilience.Budget
+	outliers *resilience.Outliers
 
 	calls       lease // the calls up to their response's head
 	invocations *atomic.Int64
@@ -55,16 +56,17 @@ func (m *Mesh) newService(cfg ServiceConfig) *Service {
 	o := &m.o
 	s := &Service{
 		o: o, slots: m.slots, invocations: &m.invocations,
-		log:     o.Log.With("service", cfg.Name),
-		budget:  resilience.NewBudget(cfg.Retry.Budget, o.Now),
-		members: make(map[string]*member),
+		log:      o.Log.With("service", cfg.Name),
+		budget:   resilience.NewBudget(cfg.Retry.Budget, o.Now),
+		outliers: resilience.NewOutliers(cfg.Breaker, o.Now, o.Rand),
+		members:  make(map[string]*member),
 	}
 	s.ctx, s.stop = context.WithCancel(m.ctx)
 	s.calls.end = func() {
 		s.stop()
 		s.close()
 	}
-	s.balancer = balancer.New(balancer.Options{Strategy: cfg.Balancer, Now: o.Now, Rand: o.Rand, Notify: s.changed})
+	s.balancer = balancer.New(balancer.Options{Config: cfg.Balancer, Now: o.Now, Rand: o.Rand, Notify: s.changed})
 	s.settings.Store(s.build(cfg))
 	return s
 }
@@ -174,10 +176,10 @@ func (s *Service) awaitSet(c *lift.Call) error {
 // changed logs a change of an endpoint's state, one line each.
 func (s *Service) changed(ch balancer.Change) {
 	level := slog.LevelInfo
-	args := []any{"endpoint", ch.Endpoint.Addr, "from", ch.From.String(), "to", ch.To.String(), "why", ch.Why}
+	args := []any{"endpoint", ch.Endpoint.Addr, "from", ch.From.String(), "to", ch.To.String(), "by", ch.Owner.String(), "why", ch.Why}
 	if ch.To == balancer.Open {
 		level = slog.LevelWarn
-		args = append(args, "for", ch.Until.Sub(s.o.Now().Wall).Round(time.Millisecond).String())
+		args = append(args, "for", ch.For.Round(time.Millisecond).String())
 	}
 	s.log.Log(context.Background(), level, "endpoint state", args...)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/balancer"
@@ -77,15 +76,14 @@ func (c *count) ended(o lift.Outcome) {
 }
 
 func (m *member) snapshot() lift.EndpointStatus {
-	state, until := m.node.State()
+	state, left := m.node.State()
 	conns := m.upstream().Stats()
 	e := lift.EndpointStatus{
 		Endpoint: m.node.Endpoint(),
 		State:    state.String(),
-		Until:    until,
 		InFlight: int(m.node.InFlight()),
 		Failures: m.breaker.Streak(),
-		Usual:    time.Duration(m.usual.Load()),
+		Usual:    m.node.Usual(),
 		Open:     conns.Open,
 		Idle:     conns.Idle,
 		Attempts: m.count.attempts.Load(),
@@ -93,6 +91,9 @@ func (m *member) snapshot() lift.EndpointStatus {
 	}
 	if state != balancer.Closed {
 		e.Why = m.node.Why()
+		if left > 0 {
+			e.Until = m.s.o.Now().Wall.Add(left)
+		}
 	}
 	return e
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Gate is what a breaker opens and closes: the balancer's node.
+// Gate is what a breaker opens and closes: its hold on the balancer's node.
 type Gate interface {
-	// Suspend takes the endpoint out until a wall time.
-	Suspend(until time.Time, why string)
+	// Suspend takes the endpoint out for length, until a probe has gone well.
+	Suspend(length time.Duration, why string)
 	// Resume makes it usable again.
 	Resume(why string)
-	// ReturnProbe gives a probe's slot back, unjudged.
+	// ReturnProbe gives a probe's slot back, and leaves the rest as it is.
 	ReturnProbe(why string)
 }
 
@@ -44,6 +44,8 @@ type Breaker struct {
 	mu     sync.Mutex
 	state  *gobreaker.TwoStepCircuitBreaker[struct{}]
 	open   bool
+	opened lift.Instant
+	length time.Duration // for which it was opened
 	streak int
 	trips  int // openings since the endpoint was last well for a window
 	last   lift.Instant
@@ -79,34 +81,50 @@ func (b *Breaker) Forget(why string) {
 	b.gate.Resume(why)
 }
 
-// Report tells the breaker of an attempt that has ended and been judged. It must
-// be called for every attempt that was a probe.
-func (b *Breaker) Report(a *lift.AttemptRecord) {
-	if !a.Probe && !a.Outcome.Judges() {
-		return
-	}
-	bad := a.Outcome == lift.Failed || a.Outcome == lift.Overloaded
-	if !bad && !a.Probe && !b.suspect.Load() {
+// Report tells the breaker of an attempt that has ended, and what that says of the
+// endpoint. For one that was a probe, and has not been told of, see Probed.
+func (b *Breaker) Report(a *lift.AttemptRecord, v Verdict) {
+	if v == Nothing || v != Unwell && !b.suspect.Load() {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.since.IsZero() && a.Began.Mono < b.since.Mono {
-		return
+	if b.open || b.before(a) {
+		return // if open it began before the gate closed; only the probe is asked now
 	}
-	if a.Probe {
-		b.probed(a, bad)
-		return
+	b.count(a, v == Unwell)
+}
+
+// Probed tells the breaker what the probe said, once: at the head of its answer if
+// that is good, so that an answer which goes on for long holds nobody up, else at its
+// end. It must be called for every attempt that is a probe.
+func (b *Breaker) Probed(a *lift.AttemptRecord, v Verdict) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.open || b.before(a):
+	case v == Nothing:
+		b.gate.ReturnProbe("the probe was " + a.Outcome.String() + ", which judges nobody")
+	case v == Unwell && a.Began.Age(b.opened) < b.length:
+		b.gate.ReturnProbe("an early probe failed: " + Cause(a))
+	case v == Unwell:
+		b.feed(true)
+		b.trip("the probe failed: " + Cause(a))
+	default:
+		b.feed(false)
+		b.open, b.streak, b.last = false, 0, b.now()
+		b.gate.Resume("the probe was answered")
 	}
-	if b.open {
-		return // it began before the gate closed; only the probe is asked now
-	}
-	b.count(a, bad)
+}
+
+// before reports whether a went another way than the endpoint is reached by now.
+func (b *Breaker) before(a *lift.AttemptRecord) bool {
+	return !b.since.IsZero() && a.Began.Mono < b.since.Mono
 }
 
 func (b *Breaker) count(a *lift.AttemptRecord, bad bool) {
 	at := b.now()
-	if b.state == nil || at.Since(b.last) > b.cfg.Window {
+	if b.state == nil || at.Age(b.last) > b.cfg.Window {
 		if !bad { // a window without a failure: well again
 			b.suspect.Store(false)
 			b.state, b.streak, b.trips = nil, 0, 0
@@ -117,17 +135,15 @@ func (b *Breaker) count(a *lift.AttemptRecord, bad bool) {
 	b.suspect.Store(true)
 	if bad {
 		b.last = at
-	}
-	switch {
-	case !bad:
-		b.streak = 0
-	case !asksForLess(a): // which counts in the ratio alone (linkerd)
 		b.streak++
+	} else {
+		b.streak = 0
 	}
 	b.feed(bad)
-	if refused(a) {
-		b.trip("connection refused")
-	} else if b.state != nil && b.state.State() != gobreaker.StateClosed {
+	switch {
+	case refused(a):
+		b.trip(Cause(a))
+	case b.state.State() != gobreaker.StateClosed:
 		b.trip(b.why(a))
 	}
 }
@@ -144,6 +160,9 @@ func (b *Breaker) Streak() int {
 
 // feed gives gobreaker one result, whole: allowed and done in one go.
 func (b *Breaker) feed(bad bool) {
+	if b.state == nil {
+		return
+	}
 	done, err := b.state.Allow()
 	if err != nil {
 		return
@@ -168,47 +187,17 @@ func (b *Breaker) newState() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 }
 
 func (b *Breaker) why(a *lift.AttemptRecord) string {
-	last := "status " + fmt.Sprint(a.Status)
-	switch {
-	case a.GRPC != "":
-		last = "grpc-status " + a.GRPC
-	case a.Err != nil:
-		last = string(lift.CodeOf(a.Err))
-	}
 	if b.streak >= b.cfg.Consecutive {
-		return fmt.Sprintf("%d failures in a row, the last: %s", b.streak, last)
+		return fmt.Sprintf("%d failures in a row, the last: %s", b.streak, Cause(a))
 	}
-	return fmt.Sprintf("at least %g of the calls in %s failed, the last: %s", b.cfg.FailureRatio, b.cfg.Window, last)
+	return fmt.Sprintf("at least %g of the calls in %s failed, the last: %s", b.cfg.FailureRatio, b.cfg.Window, Cause(a))
 }
 
-// trip opens the gate: for OpenFor the first time, twice as long each time after
-// that, with up to half as much again at random, so that the probes of many
-// environments part. Source: linkerd2's breaker, 1 s to 60 s, jitter 0.5.
+// trip opens the gate.
 func (b *Breaker) trip(why string) {
-	now := b.now()
-	b.open = true
-	d := min(b.cfg.OpenFor<<min(b.trips, 20), b.cfg.OpenForMax)
+	b.open, b.opened, b.length = true, b.now(), b.cfg.openFor(b.trips, b.rand)
 	b.trips++
-	d = min(d+time.Duration(b.rand()>>1)%(d/2+1), b.cfg.OpenForMax) //nolint:gosec // 63 bits fit
-	b.gate.Suspend(now.Wall.Add(d), why)
-}
-
-func (b *Breaker) probed(a *lift.AttemptRecord, bad bool) {
-	switch {
-	case !a.Outcome.Judges():
-		b.gate.ReturnProbe("the probe was " + a.Outcome.String() + ", which judges nobody")
-	case bad:
-		if b.state != nil {
-			b.feed(true)
-		}
-		b.trip("the probe failed: " + a.Outcome.String())
-	default:
-		if b.state != nil {
-			b.feed(false)
-		}
-		b.open, b.streak, b.last = false, 0, b.now()
-		b.gate.Resume("the probe succeeded")
-	}
+	b.gate.Suspend(b.length, why)
 }
 
 func refused(a *lift.AttemptRecord) bool {

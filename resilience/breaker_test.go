@@ -38,7 +38,7 @@ func TestBreakerOpens(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b, g, c := newBreaker(resilience.BreakerConfig{})
 			for _, o := range tt.outcomes {
-				b.Report(attempt(o))
+				report(b, c.now, attempt(o))
 				c.run(10 * time.Millisecond)
 			}
 			if open := g.state == "open"; open != tt.open || tt.open && !strings.Contains(g.log[0], tt.why) {
@@ -49,70 +49,67 @@ func TestBreakerOpens(t *testing.T) {
 }
 
 func TestBreakerRefusedOpensAtOnce(t *testing.T) {
-	b, g, _ := newBreaker(resilience.BreakerConfig{})
-	b.Report(&lift.AttemptRecord{Outcome: lift.Failed, Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED)})
+	b, g, c := newBreaker(resilience.BreakerConfig{})
+	report(b, c.now, &lift.AttemptRecord{Outcome: lift.Failed, Err: fmt.Errorf("dial: %w", syscall.ECONNREFUSED)})
 	if g.state != "open" {
 		t.Error("a refused connection did not open")
 	}
 }
 
-func TestBreaker429CountsInTheRatioAlone(t *testing.T) {
-	b, g, _ := newBreaker(resilience.BreakerConfig{})
-	slow := attempt(lift.Overloaded)
-	slow.Status = 429
-	for range 4 {
-		b.Report(slow)
-	}
-	if g.state != "closed" {
-		t.Fatalf("four 429 opened: %q", g.log)
-	}
-	b.Report(slow)
-	if g.state != "open" {
-		t.Error("five of five 429 did not open by their ratio")
+// An answer is the word of an endpoint that lives, however bad it is.
+func TestBreakerAnswersDoNotOpen(t *testing.T) {
+	for _, a := range []lift.AttemptRecord{{Outcome: lift.Failed, Status: 500}, {Outcome: lift.Overloaded, Status: 429}, {Outcome: lift.Failed, Status: 200, GRPC: "2"}} {
+		b, g, c := newBreaker(resilience.BreakerConfig{})
+		for range 20 {
+			report(b, c.now, &a)
+		}
+		if g.state != "closed" {
+			t.Errorf("%d %s opened: %q", a.Status, a.GRPC, g.log)
+		}
 	}
 }
 
 func TestBreakerProbes(t *testing.T) {
 	b, g, c := newBreaker(resilience.BreakerConfig{})
-	open := func() time.Duration { return g.until.Sub(c.at.Wall) }
+	open := func() time.Duration { return g.length }
 	for range 3 {
-		b.Report(attempt(lift.Failed))
+		report(b, c.now, attempt(lift.Failed))
 	}
 	if open() != time.Second {
 		t.Fatalf("open for %v the first time, want 1s", open())
 	}
-	b.Report(attempt(lift.OK))
+	report(b, c.now, attempt(lift.OK))
 	if g.state != "open" {
 		t.Fatal("an attempt from before the opening closed it")
 	}
 	for _, want := range []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second, time.Minute, time.Minute} {
 		c.run(open())
-		b.Report(probe(lift.Failed))
+		report(b, c.now, probe(lift.Failed))
 		if open() != want {
 			t.Fatalf("open for %v after a failed probe, want %v", open(), want)
 		}
 	}
 	c.run(open())
-	b.Report(probe(lift.Straddled))
+	report(b, c.now, probe(lift.Straddled))
 	if last := g.log[len(g.log)-1]; !strings.HasPrefix(last, "returned") {
 		t.Fatalf("a straddled probe: %q", last)
 	}
-	b.Report(probe(lift.OK))
+	report(b, c.now, probe(lift.OK))
 	if g.state != "closed" {
 		t.Fatal("a good probe did not close")
 	}
 	for range 3 {
-		b.Report(attempt(lift.Failed))
+		report(b, c.now, attempt(lift.Failed))
 	}
 	if open() != time.Minute {
 		t.Fatalf("a relapse opened for %v, want the last time again", open())
 	}
 	c.run(open())
-	b.Report(probe(lift.OK))
+	report(b, c.now, probe(lift.OK))
 	c.run(31 * time.Second)
-	b.Report(attempt(lift.OK))
+	report(b, c.now, attempt(lift.OK))
 	for range 3 {
-		b.Report(attempt(lift.Failed))
+		report(b, c.now, attempt(lift.Failed))
 	}
 	if open() != time.Second {
 		t.Errorf("after a window of health it opened for %v, want 1s", open())
@@ -122,15 +119,15 @@ func TestBreakerProbes(t *testing.T) {
 // gobreaker's own open time runs on the monotonic clock; ours must not.
 func TestBreakerAgesOnTheWallClock(t *testing.T) {
 	b, g, c := newBreaker(resilience.BreakerConfig{})
-	b.Report(attempt(lift.Failed))
-	b.Report(attempt(lift.Failed))
+	report(b, c.now, attempt(lift.Failed))
+	report(b, c.now, attempt(lift.Failed))
 	c.freeze(time.Hour)
-	b.Report(attempt(lift.Failed))
+	report(b, c.now, attempt(lift.Failed))
 	if g.state != "closed" {
 		t.Error("failures of an hour ago count")
 	}
-	b.Report(attempt(lift.Failed))
-	b.Report(attempt(lift.Failed))
+	report(b, c.now, attempt(lift.Failed))
+	report(b, c.now, attempt(lift.Failed))
 	if g.state != "open" {
 		t.Error("three fresh failures did not open")
 	}
@@ -141,9 +138,9 @@ func TestBreakerJitterStaysInBounds(t *testing.T) {
 		g, c := &gate{}, newClock()
 		b := resilience.NewBreaker(resilience.BreakerConfig{}, g, c.now, func() uint64 { return bits })
 		for range 3 {
-			b.Report(attempt(lift.Failed))
+			report(b, c.now, attempt(lift.Failed))
 		}
-		if d := g.until.Sub(c.at.Wall); d < time.Second || d > 1500*time.Millisecond {
+		if d := g.length; d < time.Second || d > 1500*time.Millisecond {
 			t.Errorf("open for %v, want 1s to 1.5s", d)
 		}
 	}
@@ -152,10 +149,10 @@ func TestBreakerJitterStaysInBounds(t *testing.T) {
 func ExampleBreaker() {
 	g := &gate{}
 	b := resilience.NewBreaker(resilience.BreakerConfig{Consecutive: 2}, g, lift.Now, noJitter)
-	b.Report(attempt(lift.Failed))
-	b.Report(attempt(lift.Failed))
+	report(b, lift.Now, attempt(lift.Failed))
+	report(b, lift.Now, attempt(lift.Failed))
 	fmt.Println(g.state)
-	b.Report(probe(lift.OK))
+	report(b, lift.Now, probe(lift.OK))
 	fmt.Println(g.state)
 	// Output:
 	// open
@@ -167,16 +164,16 @@ func BenchmarkBreakerHealthy(b *testing.B) {
 	a := attempt(lift.OK)
 	b.ReportAllocs()
 	for b.Loop() {
-		br.Report(a)
+		br.Report(a, resilience.Well)
 	}
 }
 
 func BenchmarkBreakerSuspect(b *testing.B) {
 	br := resilience.NewBreaker(resilience.BreakerConfig{Consecutive: 1 << 30, MinCalls: 1 << 30}, &gate{}, lift.Now, noJitter)
 	a := attempt(lift.OK)
-	br.Report(attempt(lift.Failed))
+	report(br, lift.Now, attempt(lift.Failed))
 	b.ReportAllocs()
 	for b.Loop() {
-		br.Report(a)
+		br.Report(a, resilience.Well)
 	}
 }

@@ -13,22 +13,22 @@ import (
 func TestBreakerChange(t *testing.T) {
 	b, g, c := newBreaker(resilience.BreakerConfig{Consecutive: 5, MinCalls: 100})
 	for range 2 {
-		b.Report(attempt(lift.Failed))
+		report(b, c.now, attempt(lift.Failed))
 	}
 	b.Change(resilience.BreakerConfig{Consecutive: 3, MinCalls: 100, Window: time.Minute, OpenFor: 4 * time.Second})
-	if b.Report(attempt(lift.Failed)); g.state != "open" || g.until.Sub(c.at.Wall) < 4*time.Second {
-		t.Fatalf("after three in a row, two of them before the change: %s until %s", g.state, g.until)
+	if report(b, c.now, attempt(lift.Failed)); g.state != "open" || g.length < 4*time.Second {
+		t.Fatalf("after three in a row, two of them before the change: %s for %s", g.state, g.length)
 	}
 	b.Change(resilience.BreakerConfig{Consecutive: 9, MinCalls: 100, OpenFor: time.Second})
 	if g.state != "open" {
 		t.Error("a change closes")
 	}
 	c.run(5 * time.Second)
-	if b.Report(probe(lift.OK)); g.state != "closed" {
+	if report(b, c.now, probe(lift.OK)); g.state != "closed" {
 		t.Errorf("after its probe: %s", g.state)
 	}
 	for range 8 {
-		b.Report(attempt(lift.Failed))
+		report(b, c.now, attempt(lift.Failed))
 	}
 	if g.state != "closed" {
 		t.Error("the old settings hold")
@@ -36,19 +36,19 @@ func TestBreakerChange(t *testing.T) {
 }
 
 func TestBreakerChangeOfTheWindow(t *testing.T) {
-	b, g, _ := newBreaker(resilience.BreakerConfig{Consecutive: 100, MinCalls: 4})
-	report := func(outcomes ...lift.Outcome) {
+	b, g, c := newBreaker(resilience.BreakerConfig{Consecutive: 100, MinCalls: 4})
+	end := func(outcomes ...lift.Outcome) {
 		for _, o := range outcomes {
-			b.Report(attempt(o))
+			report(b, c.now, attempt(o))
 		}
 	}
-	report(lift.Failed, lift.OK, lift.Failed)
+	end(lift.Failed, lift.OK, lift.Failed)
 	b.Change(resilience.BreakerConfig{Consecutive: 100, MinCalls: 4, Window: time.Minute})
-	report(lift.Failed, lift.OK, lift.OK)
+	end(lift.Failed, lift.OK, lift.OK)
 	if g.state == "open" {
 		t.Error("what the old window counted counts in the new one")
 	}
-	if report(lift.Failed); g.state != "open" {
+	if end(lift.Failed); g.state != "open" {
 		t.Error("two of four do not open")
 	}
 }

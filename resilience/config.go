@@ -36,12 +36,16 @@ type BudgetConfig struct {
 // BreakerConfig says when an endpoint is taken out, and for how long. A zero
 // field means its default.
 type BreakerConfig struct {
+	// Answers says what is made of bad answers. Default Compare. Failures are what
+	// remains: refused, reset, timed out, garbage, 502, 503, 504, UNAVAILABLE.
+	Answers Answers
 	// Consecutive failures that open. Default 3: a single environment sends few
 	// calls, and another endpoint can serve meanwhile.
 	Consecutive int
 	// FailureRatio of the calls in Window that opens, from MinCalls on. Default
 	// 0.5 and 5 (Finagle opens below a success rate of 0.8 at the same 5; half
-	// is kinder to an endpoint that fails one kind of request).
+	// is kinder to an endpoint that fails one kind of request). Where answers are
+	// compared it is the share that an outlier fails of what the others answer well.
 	FailureRatio float64
 	MinCalls     int
 	// Window over which failures are counted. Default 30 s (Finagle's).
@@ -71,6 +75,7 @@ func (c BudgetConfig) WithDefaults() BudgetConfig {
 
 // WithDefaults returns c with its zero fields set to their defaults.
 func (c BreakerConfig) WithDefaults() BreakerConfig {
+	c.Answers = cmp.Or(c.Answers, Compare)
 	c.Consecutive = cmp.Or(c.Consecutive, 3)
 	c.FailureRatio = cmp.Or(c.FailureRatio, 0.5)
 	c.MinCalls = cmp.Or(c.MinCalls, 5)
@@ -78,4 +83,13 @@ func (c BreakerConfig) WithDefaults() BreakerConfig {
 	c.OpenFor = cmp.Or(c.OpenFor, time.Second)
 	c.OpenForMax = cmp.Or(c.OpenForMax, 60*time.Second)
 	return c
+}
+
+// openFor is how long an endpoint is out after it was taken out trips times already:
+// OpenFor the first time, twice as long each time after that, with up to half as much
+// again at random, so that the probes of many environments part. Source: linkerd2's
+// breaker, 1 s to 60 s, jitter 0.5.
+func (c BreakerConfig) openFor(trips int, rand func() uint64) time.Duration {
+	d := min(c.OpenFor<<min(trips, 20), c.OpenForMax)
+	return min(d+time.Duration(rand()>>1)%(d/2+1), c.OpenForMax) //nolint:gosec // 63 bits fit
 }

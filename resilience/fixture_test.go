@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/resilience"
 )
 
 // clock is two hands that a test moves apart.
@@ -28,13 +29,13 @@ func (c *clock) freeze(d time.Duration) { c.at.Wall = c.at.Wall.Add(d) }
 
 // gate notes what a breaker does to it.
 type gate struct {
-	state string
-	until time.Time
-	log   []string
+	state  string
+	length time.Duration
+	log    []string
 }
 
-func (g *gate) Suspend(until time.Time, why string) {
-	g.state, g.until = "open", until
+func (g *gate) Suspend(length time.Duration, why string) {
+	g.state, g.length = "open", length
 	g.log = append(g.log, "open: "+why)
 }
 
@@ -51,7 +52,7 @@ func attempt(o lift.Outcome) *lift.AttemptRecord {
 	case lift.OK:
 		a.Status = 200
 	case lift.Failed:
-		a.Status = 500
+		a.Status = 502
 	case lift.Overloaded:
 		a.Status = 503
 	}
@@ -62,6 +63,17 @@ func probe(o lift.Outcome) *lift.AttemptRecord {
 	a := attempt(o)
 	a.Probe = true
 	return a
+}
+
+// report tells b of an attempt that ended now, as the mesh does.
+func report(b *resilience.Breaker, now func() lift.Instant, a *lift.AttemptRecord) {
+	a.Began = now()
+	v := resilience.Compare.Verdict(a, resilience.Sight{})
+	if a.Probe {
+		b.Probed(a, v)
+		return
+	}
+	b.Report(a, v)
 }
 
 // step is what a scripted endpoint does with one attempt.

@@ -27,6 +27,7 @@ const (
 	grpcAborted           = 10
 	grpcOutOfRange        = 11
 	grpcUnimplemented     = 12
+	grpcUnavailable       = 14
 	grpcUnauthenticated   = 16
 )
 
@@ -97,10 +98,4 @@ func byGRPC(a *lift.Attempt, now lift.Instant) lift.Outcome {
 		return lift.Straddled // what gave up may have been a clock that ran on
 	}
 	return lift.Failed
-}
-
-// asksForLess reports whether the answer says that there is too much, of this
-// caller, and no more than that: 429 and RESOURCE_EXHAUSTED.
-func asksForLess(a *lift.AttemptRecord) bool {
-	return a.Status == http.StatusTooManyRequests || a.GRPC == strconv.Itoa(grpcResourceExhausted)
 }

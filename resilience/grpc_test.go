@@ -94,18 +94,18 @@ func TestGRPCDeadlines(t *testing.T) {
 	}
 }
 
-// RESOURCE_EXHAUSTED counts in the ratio and not in the row, as 429 does.
-func TestGRPCResourceExhaustedIsNoRow(t *testing.T) {
+// RESOURCE_EXHAUSTED asks for less and is an answer; UNAVAILABLE says that the endpoint cannot be used.
+func TestGRPCResourceExhaustedIsAnAnswer(t *testing.T) {
 	clock, g := newClock(), &gate{}
 	b := resilience.NewBreaker(resilience.BreakerConfig{Consecutive: 2, MinCalls: 100}, g, clock.now, func() uint64 { return 0 })
 	for range 10 {
-		b.Report(&lift.AttemptRecord{Outcome: lift.Overloaded, Status: 200, GRPC: "8", Reached: lift.Answered})
+		report(b, clock.now, &lift.AttemptRecord{Outcome: lift.Overloaded, Status: 200, GRPC: "8", Reached: lift.Answered})
 	}
 	if g.state == "open" {
 		t.Errorf("opened: %v", g.log)
 	}
 	for range 2 {
-		b.Report(&lift.AttemptRecord{Outcome: lift.Failed, Status: 200, GRPC: "14", Reached: lift.Answered})
+		report(b, clock.now, &lift.AttemptRecord{Outcome: lift.Failed, Status: 200, GRPC: "14", Reached: lift.Answered})
 	}
 	if g.state != "open" || len(g.log) != 1 || g.log[0] != "open: 2 failures in a row, the last: grpc-status 14" {
 		t.Errorf("%q: %v", g.state, g.log)

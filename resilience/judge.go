@@ -85,7 +85,3 @@ func byStatus(status int) lift.Outcome {
 		return lift.OK
 	}
 }
-
-// Far is how many times its usual latency an endpoint may take before an attempt
-// that the call's own deadline cut counts against it.
-const Far = 10

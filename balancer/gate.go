@@ -1,0 +1,265 @@
+package balancer
+
+import (
+	"strings"
+	"time"
+
+	"github.com/liftmesh/lift"
+)
+
+// State says whether an endpoint may be used.
+type State uint8
+
+// The states of a node's gate.
+const (
+	Closed   State = iota // used
+	Open                  // not used
+	HalfOpen              // not used, but for one probe that is out
+)
+
+var stateNames = [...]string{"closed", "open", "half_open"}
+
+// String returns the state's name as logs write it.
+func (s State) String() string { return stateNames[s] }
+
+// Owner is one of those that can take a node out. Each suspends and resumes for
+// itself: a node is used while none of them holds it.
+type Owner uint8
+
+// The owners.
+const (
+	// Breaker holds a node that is unwell. Its hold does not lapse: when its time is
+	// up, one call is let through as a probe.
+	Breaker Owner = iota
+	// Outlier holds a node that answers worse than the others. Its hold lapses, and
+	// where nobody better is left the node is used all the same: such a verdict
+	// compares, and must not leave a call without an endpoint.
+	Outlier
+	// Hand holds a node that a person has taken out.
+	Hand
+	// Drain holds a node that takes no new calls because it is about to end.
+	Drain
+	owners
+)
+
+var ownerNames = [...]string{"breaker", "outlier", "hand", "drain"}
+
+// String returns the owner's name as logs write it.
+func (o Owner) String() string { return ownerNames[o] }
+
+// hold is what one owner says of a node.
+type hold struct {
+	since  lift.Instant
+	length time.Duration // 0: until the owner resumes it
+	why    string
+}
+
+// left is how much of the hold's time is to come, by the clock that says more:
+// a wall clock that was set back must not stretch it, nor a freeze.
+func (h *hold) left(now lift.Instant) time.Duration {
+	return max(0, h.length-now.Age(h.since))
+}
+
+// verdict is why a node is not used. It is immutable, and replaced whole under
+// Balancer.mu; a node that is used has none, which is one atomic load to see.
+type verdict struct {
+	holds   [owners]*hold
+	probing bool         // a probe is out; held by Breaker
+	asked   lift.Instant // when the breaker opened, or the last probe went
+}
+
+// relative reports whether nobody but Outlier holds the node.
+func (v *verdict) relative() bool {
+	return v.holds[Outlier] != nil && v.holds[Breaker] == nil && !v.fixed()
+}
+
+// fixed reports whether somebody holds the node whose word a probe cannot change.
+func (v *verdict) fixed() bool { return v.holds[Hand] != nil || v.holds[Drain] != nil }
+
+// lapsed reports whether a hold is over whose owner does not ask for a probe.
+func (v *verdict) lapsed(now lift.Instant) bool {
+	for o, h := range v.holds {
+		if Owner(o) != Breaker && h != nil && h.length > 0 && h.left(now) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// left is how long the node stays out at least; known is false if that is for an
+// owner to say.
+func (v *verdict) left(now lift.Instant) (left time.Duration, known bool) {
+	for _, h := range v.holds {
+		if h != nil && h.length == 0 {
+			return 0, false
+		}
+		if h != nil {
+			left = max(left, h.left(now))
+		}
+	}
+	return left, true
+}
+
+func (v *verdict) state() State {
+	switch {
+	case v == nil:
+		return Closed
+	case v.probing:
+		return HalfOpen
+	default:
+		return Open
+	}
+}
+
+// why is what the owners say, the breaker first.
+func (v *verdict) why() string {
+	var all []string
+	for _, h := range v.holds {
+		if h != nil {
+			all = append(all, h.why)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// Change is one change of a node's state.
+type Change struct {
+	Endpoint lift.Endpoint
+	From, To State
+	// Owner is whose word changed it, Why what it said.
+	Owner Owner
+	Why   string
+	// For, if To is Open, is how long the node stays out at least; 0 if that is for
+	// an owner to say.
+	For time.Duration
+}
+
+// Suspend takes the node out in owner's name for length, and says why. It is the
+// one way in for everything that finds a node unfit. 0 is until owner resumes it.
+// Of two times of one owner the one that ends later stands, unless a probe is out,
+// which the breaker's new word ends. Safe for concurrent use.
+func (n *Node) Suspend(owner Owner, length time.Duration, why string) {
+	n.change(owner, why, func(v verdict, now lift.Instant) (verdict, bool) {
+		old, probed := v.holds[owner], owner == Breaker && v.probing
+		if old != nil && !probed && (old.length == 0 || length > 0 && old.left(now) >= length) {
+			return v, false
+		}
+		v.holds[owner] = &hold{since: now, length: length, why: why}
+		if owner == Breaker {
+			v.probing, v.asked = false, now
+		}
+		return v, true
+	})
+}
+
+// Resume takes back owner's word. The node is used again if nobody else holds it.
+// Safe for concurrent use.
+func (n *Node) Resume(owner Owner, why string) {
+	n.change(owner, why, func(v verdict, _ lift.Instant) (verdict, bool) {
+		held := v.holds[owner] != nil
+		v.holds[owner] = nil
+		v.probing = v.probing && owner != Breaker
+		return v, held
+	})
+}
+
+// ReturnProbe gives the probe's slot back, and leaves the breaker's word as it is:
+// if its time is up, the next call may probe at once. Safe for concurrent use.
+func (n *Node) ReturnProbe(why string) {
+	n.change(Breaker, why, func(v verdict, _ lift.Instant) (verdict, bool) {
+		out := v.probing
+		v.probing = false
+		return v, out
+	})
+}
+
+// takeProbe takes the half-open's only slot. It reports false if seen is not what
+// is known of the node any more.
+func (n *Node) takeProbe(seen *verdict, why string) (taken bool) {
+	n.change(Breaker, why, func(v verdict, now lift.Instant) (verdict, bool) {
+		taken = n.verdict.Load() == seen && !v.probing
+		v.probing, v.asked = true, now
+		return v, taken
+	})
+	return taken
+}
+
+// lapse ends the holds whose time is up by themselves.
+func (n *Node) lapse() {
+	n.change(Outlier, "its time is over", func(v verdict, now lift.Instant) (verdict, bool) {
+		some := v.lapsed(now)
+		for o, h := range v.holds {
+			if Owner(o) != Breaker && h != nil && h.length > 0 && h.left(now) == 0 {
+				v.holds[o] = nil
+			}
+		}
+		return v, some
+	})
+}
+
+// change replaces the node's verdict by what next makes of it, and keeps count of
+// the nodes of the current set that are out. Changes are rare, so they take one
+// lock for the whole balancer: no count can part from the gates.
+func (n *Node) change(owner Owner, why string, next func(verdict, lift.Instant) (verdict, bool)) {
+	b := n.balancer
+	now := b.now()
+	b.mu.Lock()
+	old := n.verdict.Load()
+	var v verdict
+	if old != nil {
+		v = *old
+	}
+	v, changed := next(v, now)
+	if !changed {
+		b.mu.Unlock()
+		return
+	}
+	to := &v
+	if v.holds == [owners]*hold{} {
+		to = nil
+	}
+	n.verdict.Store(to)
+	if n.in && (old == nil) != (to == nil) {
+		if to == nil {
+			b.out.Add(-1)
+		} else {
+			b.out.Add(1)
+		}
+	}
+	b.mu.Unlock()
+	if b.notify == nil {
+		return
+	}
+	ch := Change{Endpoint: n.Endpoint(), From: old.state(), To: to.state(), Owner: owner, Why: why}
+	if ch.To == Open {
+		ch.For, _ = to.left(now)
+	}
+	b.notify(ch)
+}
+
+// State returns the gate's state and how long the node stays out at least, 0 if it
+// does not, or if that is for an owner to say.
+func (n *Node) State() (State, time.Duration) {
+	v := n.verdict.Load()
+	if v == nil {
+		return Closed, 0
+	}
+	now := n.balancer.now()
+	if v.lapsed(now) {
+		n.lapse()
+		return n.State()
+	}
+	left, _ := v.left(now)
+	return v.state(), left
+}
+
+// Usable reports whether nobody holds the node.
+func (n *Node) Usable() bool { return n.verdict.Load() == nil }
+
+// Why returns what those say who hold the node, "" if nobody does.
+func (n *Node) Why() string {
+	if v := n.verdict.Load(); v != nil {
+		return v.why()
+	}
+	return ""
+}
