@@ -107,6 +107,9 @@ func TestFind(t *testing.T) {
 		t.Error("found what is not there")
 	}
 	all := func(string) bool { return true }
+	if got, err := find(env("LAMBDA_TASK_ROOT", "/code"), only("/code/lift.yaml")); err != nil || got != "/code/lift.yaml" {
+		t.Errorf("beside the code of a function: found %q, %v", got, err)
+	}
 	if got, _ := find(env(), all); got != "/var/task/lift.yaml" {
 		t.Errorf("the order: %s", got)
 	}

@@ -109,7 +109,7 @@ func TestEnvironmentVariables(t *testing.T) {
 	t.Setenv("LANG", "C")
 	t.Setenv("LD_LIBRARY_PATH", "/nowhere")
 	cfg, log := config(t, "fn", "ext-env")
-	cfg.Env = map[string]string{"CUSTOM": "1", "_HIDDEN": "2", "LAMBDA_TASK_ROOT": "x", "AWS_LAMBDA_FUNCTION_NAME": "y"}
+	cfg.Env = map[string]string{"CUSTOM": "1", "_HIDDEN": "2"}
 	cfg.FunctionEnv = map[string]string{"ONLY_FN": "3"}
 	cfg.ExtensionEnv = map[string]string{"ONLY_EXT": "4"}
 	e := start(t, cfg)
@@ -149,6 +149,26 @@ func TestEnvironmentVariables(t *testing.T) {
 		t.Errorf("task root = %q", root)
 	} else if _, err := os.Stat(root); err != nil {
 		t.Error(err)
+	}
+}
+
+// Where the function is run by an interpreter, its code is elsewhere.
+func TestTaskRoot(t *testing.T) {
+	cfg, _ := config(t, "fn")
+	cfg.TaskRoot = t.TempDir()
+	e := start(t, cfg)
+	var env []string
+	if err := json.Unmarshal(invoke(t, e, `{"do":"env"}`).Payload, &env); err != nil {
+		t.Fatal(err)
+	}
+	function, _ := e.Report("function")
+	if folder, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", function.PID)); err == nil && folder != cfg.TaskRoot {
+		t.Errorf("the function runs in %s, want %s", folder, cfg.TaskRoot)
+	}
+	for _, want := range []string{"LAMBDA_TASK_ROOT=" + cfg.TaskRoot, "LAMBDA_RUNTIME_DIR=" + filepath.Dir(cfg.Function)} {
+		if !slices.Contains(env, want) {
+			t.Errorf("the function does not have %s: %q", want, env)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -23,6 +22,10 @@ type Config struct {
 	Function string
 	// FunctionArgs are its arguments; Lambda gives none.
 	FunctionArgs []string
+	// TaskRoot is the folder of the function's code, Lambda's /var/task: its
+	// working folder and LAMBDA_TASK_ROOT. Default: the folder of Function. Set it
+	// where Function is an interpreter.
+	TaskRoot string
 	// Extensions is a folder that stands for /opt/extensions: every entry that
 	// is not a folder is started, in the order of the names.
 	Extensions string
@@ -32,10 +35,11 @@ type Config struct {
 	Layer string
 
 	// Env are the customer's variables, at most 4 KB. Both sides get them, less
-	// what Lambda withholds from extensions.
+	// what Lambda withholds from extensions. The names that Lambda reserves, such as
+	// AWS_REGION, are refused as Lambda refuses them.
 	Env map[string]string
 	// FunctionEnv and ExtensionEnv are more variables for one side. They win
-	// over everything else and nothing is withheld.
+	// over everything else, reserved names included, and nothing is withheld.
 	FunctionEnv, ExtensionEnv map[string]string
 
 	// Name, Version, Handler and Region are what the function is told of
@@ -106,7 +110,7 @@ func (c *Config) complete() error {
 	if c.Function == "" {
 		return fmt.Errorf("emulator: %w: Config.Function is empty; give the path of the function's program", ErrConfig)
 	}
-	for _, path := range []*string{&c.Function, &c.Extensions, &c.Layer, &c.ClockFile} {
+	for _, path := range []*string{&c.Function, &c.TaskRoot, &c.Extensions, &c.Layer, &c.ClockFile} {
 		if *path == "" {
 			continue
 		}
@@ -116,6 +120,7 @@ func (c *Config) complete() error {
 		}
 		*path = abs
 	}
+	setDefault(&c.TaskRoot, filepath.Dir(c.Function))
 	setDefault(&c.Name, "function")
 	setDefault(&c.Version, "$LATEST")
 	setDefault(&c.Handler, "bootstrap")
@@ -142,17 +147,16 @@ func (c *Config) complete() error {
 	if !c.managed() {
 		c.MaxConcurrency = 1
 	}
-	size := 0
-	for k, v := range c.Env {
-		if k == "" || strings.ContainsAny(k, "=\x00") || strings.Contains(v, "\x00") {
-			return fmt.Errorf("emulator: %w: Env: %q is no name for a variable, or its value holds a NUL", ErrConfig, k)
-		}
-		size += len(k) + len(v)
+	if err := c.checkEnv(); err != nil {
+		return err
 	}
-	if size > maxEnvBytes {
-		return fmt.Errorf("emulator: %w: Env: %d bytes, Lambda takes %d; move variables to FunctionEnv or ExtensionEnv, which are not counted", ErrConfig, size, maxEnvBytes)
+	if err := checkProgram("function", c.Function); err != nil {
+		return err
 	}
-	return checkProgram("function", c.Function)
+	if info, err := os.Stat(c.TaskRoot); err != nil || !info.IsDir() {
+		return fmt.Errorf("emulator: %w: TaskRoot: %s is not a folder", ErrConfig, c.TaskRoot)
+	}
+	return nil
 }
 
 func setDefault[T comparable](v *T, to T) {

@@ -266,8 +266,6 @@ func (e *Emulator) State() State {
 // milliseconds since 1970.
 func (e *Emulator) shifted(t time.Time) int64 { return t.Add(e.clock.wall()).UnixMilli() }
 
-func (e *Emulator) taskRoot() string { return filepath.Dir(e.cfg.Function) }
-
 func (e *Emulator) log(source, line string) {
 	if e.cfg.Log == nil {
 		return

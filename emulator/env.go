@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,6 +17,36 @@ const accountID = "123456789012"
 var withheld = []string{
 	"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_MAX_CONCURRENCY",
 	"AWS_XRAY_CONTEXT_MISSING", "AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+}
+
+// reserved are the variables that Lambda lets no customer set
+// (docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
+var reserved = []string{
+	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV",
+	"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",
+	"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY",
+	"AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+}
+
+// checkEnv refuses customer's variables that Lambda would not take.
+func (c *Config) checkEnv() error {
+	size := 0
+	for _, k := range slices.Sorted(maps.Keys(c.Env)) {
+		v := c.Env[k]
+		switch {
+		case k == "" || strings.ContainsAny(k, "=\x00"):
+			return fmt.Errorf("emulator: %w: Env: %q is not a name for a variable", ErrConfig, k)
+		case strings.Contains(v, "\x00"):
+			return fmt.Errorf("emulator: %w: Env: the value of %s holds a NUL byte", ErrConfig, k)
+		case slices.Contains(reserved, k):
+			return fmt.Errorf("emulator: %w: Env: %s is reserved; Lambda refuses a function that sets it. Set it by the Config's own fields, or in FunctionEnv or ExtensionEnv", ErrConfig, k)
+		}
+		size += len(k) + len(v)
+	}
+	if size > maxEnvBytes {
+		return fmt.Errorf("emulator: %w: Env: %d bytes, Lambda takes %d; move variables to FunctionEnv or ExtensionEnv, which are not counted", ErrConfig, size, maxEnvBytes)
+	}
+	return nil
 }
 
 // shared are the variables that both sides get. Of the host only what a
@@ -59,11 +90,10 @@ func (c *Config) extensionEnviron(api string) []string {
 // functionEnviron is the environment of the function.
 func (c *Config) functionEnviron(api string) []string {
 	env := c.shared(api)
-	root := filepath.Dir(c.Function)
 	maps.Copy(env, map[string]string{
 		"_HANDLER":           c.Handler,
-		"LAMBDA_TASK_ROOT":   root,
-		"LAMBDA_RUNTIME_DIR": root,
+		"LAMBDA_TASK_ROOT":   c.TaskRoot,
+		"LAMBDA_RUNTIME_DIR": filepath.Dir(c.Function),
 		"AWS_EXECUTION_ENV":  "AWS_Lambda_provided.al2023",
 		// The daemon's address: nobody listens there, and nothing leaves the machine.
 		"AWS_XRAY_CONTEXT_MISSING":  "LOG_ERROR",

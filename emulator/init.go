@@ -45,7 +45,7 @@ func (l *life) initialize(ctx context.Context) error {
 	}
 	p, err := start(l.e.spawner, program{
 		source: "function", path: cfg.Function, args: cfg.FunctionArgs,
-		dir: l.e.taskRoot(), env: cfg.functionEnviron(l.api),
+		dir: cfg.TaskRoot, env: cfg.functionEnviron(l.api),
 	}, l.e.log)
 	if err != nil {
 		return &Fault{Type: "Runtime.InvalidEntrypoint", Source: "function", Message: err.Error(), Err: err}

@@ -42,12 +42,16 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 			c.Extensions = t.TempDir()
 			write(t, filepath.Join(c.Extensions, "README"), "", 0o644)
 		}, emulator.ErrNotExecutable, []string{"README", "Extension.LaunchError", "-rw-r--r--"}},
-		"extensions missing": {func(c *emulator.Config) { c.Extensions = "/nowhere" }, emulator.ErrNotFound, []string{"/nowhere"}},
-		"layer missing":      {func(c *emulator.Config) { c.Layer = "/nowhere.zip" }, emulator.ErrNotFound, []string{"/nowhere.zip"}},
-		"layer is no zip":    {func(c *emulator.Config) { c.Layer = write(t, filepath.Join(folder, "l.zip"), "no", 0o644) }, emulator.ErrLayer, []string{"l.zip"}},
-		"unknown init type":  {func(c *emulator.Config) { c.InitType = "eager" }, emulator.ErrConfig, []string{"eager", emulator.SnapStart}},
-		"too many variables": {func(c *emulator.Config) { c.Env = map[string]string{"BIG": strings.Repeat("x", 4096)} }, emulator.ErrConfig, []string{"4099 bytes"}},
-		"managed freeze":     {func(c *emulator.Config) { c.InitType, c.FreezeWhenIdle = emulator.ManagedInstances, true }, emulator.ErrNeverFreezes, nil},
+		"extensions missing":  {func(c *emulator.Config) { c.Extensions = "/nowhere" }, emulator.ErrNotFound, []string{"/nowhere"}},
+		"layer missing":       {func(c *emulator.Config) { c.Layer = "/nowhere.zip" }, emulator.ErrNotFound, []string{"/nowhere.zip"}},
+		"layer is no zip":     {func(c *emulator.Config) { c.Layer = write(t, filepath.Join(folder, "l.zip"), "no", 0o644) }, emulator.ErrLayer, []string{"l.zip"}},
+		"unknown init type":   {func(c *emulator.Config) { c.InitType = "eager" }, emulator.ErrConfig, []string{"eager", emulator.SnapStart}},
+		"too many variables":  {func(c *emulator.Config) { c.Env = map[string]string{"BIG": strings.Repeat("x", 4096)} }, emulator.ErrConfig, []string{"4099 bytes"}},
+		"a reserved variable": {func(c *emulator.Config) { c.Env = map[string]string{"AWS_REGION": "eu-west-1"} }, emulator.ErrConfig, []string{"Env: AWS_REGION is reserved; Lambda refuses"}},
+		"the task root":       {func(c *emulator.Config) { c.Env = map[string]string{"LAMBDA_TASK_ROOT": "/"} }, emulator.ErrConfig, []string{"LAMBDA_TASK_ROOT is reserved"}},
+		"no name":             {func(c *emulator.Config) { c.Env = map[string]string{"A=B": ""} }, emulator.ErrConfig, []string{`"A=B" is not a name`}},
+		"no task root":        {func(c *emulator.Config) { c.TaskRoot = filepath.Join(folder, "none") }, emulator.ErrConfig, []string{"TaskRoot: ", "none is not a folder"}},
+		"managed freeze":      {func(c *emulator.Config) { c.InitType, c.FreezeWhenIdle = emulator.ManagedInstances, true }, emulator.ErrNeverFreezes, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
