@@ -37,7 +37,7 @@ func shop(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// page is docs/cli.md and what its commands need: the services of its lift.yaml
+// page is a page of docs/ and what its commands need: the services of its lift.yaml
 // behind a sidecar, and the programs in the folder bin.
 type page struct {
 	text  string
@@ -46,14 +46,14 @@ type page struct {
 	env   []string
 }
 
-func openPage(t *testing.T) *page {
+func openPage(t *testing.T, file string) *page {
 	t.Helper()
 	for _, program := range []string{"sh", "python3", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skip("left out: there is no " + program + " on this machine")
 		}
 	}
-	text, err := os.ReadFile("../../docs/cli.md")
+	text, err := os.ReadFile("../../docs/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func openPage(t *testing.T) *page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"lift.yaml": config, "orders.proto": string(proto)} {
+	for name, content := range map[string]string{"lift.yaml": config, "orders.proto": string(proto), "function.py": functionOf(t, p.addrs)} {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -91,12 +91,27 @@ func openPage(t *testing.T) *page {
 	return p
 }
 
+// functionOf is the function that docs/emulator.md writes into function.py.
+func functionOf(t *testing.T, addrs *strings.Replacer) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/emulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "cat >function.py <<'END'\n")
+	function, _, found := strings.Cut(rest, "END\n")
+	if !found {
+		t.Fatal("docs/emulator.md has no function.py")
+	}
+	return addrs.Replace(function)
+}
+
 // sh runs a program of the page. Both outputs come in one place, as on a terminal.
 func (p *page) sh(t *testing.T, program string) (out string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-c", "exec 2>&1\n"+program)
+	cmd := exec.CommandContext(ctx, "sh", "-c", "exec 2>&1\n"+p.addrs.Replace(program))
 	cmd.Dir, cmd.Env = p.dir, p.env
 	if strings.Contains(program, "lift run") { // which brings its own sidecar
 		dir, err := os.MkdirTemp("/tmp", "lift-")
@@ -113,9 +128,15 @@ func (p *page) sh(t *testing.T, program string) (out string, code int) {
 	return string(got), cmd.ProcessState.ExitCode()
 }
 
-// Each program of docs/cli.md prints what the page says, times apart.
-func TestPage(t *testing.T) {
-	p := openPage(t)
+// Each program of a page prints what the page says, times apart.
+func TestPages(t *testing.T) {
+	for file, programs := range map[string]int{"cli.md": 6, "emulator.md": 1} {
+		t.Run(file, func(t *testing.T) { testPage(t, openPage(t, file), programs) })
+	}
+}
+
+func testPage(t *testing.T, p *page, programs int) {
+	t.Helper()
 	blocks := strings.Split(p.text, "```")
 	ran := 0
 	for i := 3; i+2 < len(blocks); i += 2 {
@@ -129,14 +150,14 @@ func TestPage(t *testing.T) {
 		}
 		ran++
 	}
-	if ran < 6 {
+	if ran < programs {
 		t.Errorf("%d programs of the page ran", ran)
 	}
 }
 
 // Each row of the page's table of exit codes is true, and a failure is one line.
 func TestPageOfExitCodes(t *testing.T) {
-	p := openPage(t)
+	p := openPage(t, "cli.md")
 	_, table, _ := strings.Cut(p.text, "## Exit codes\n")
 	rows := regexp.MustCompile("(?m)^\\| `(lift.*?)` \\| (\\d+) \\|").FindAllStringSubmatch(table, -1)
 	if len(rows) < 20 {

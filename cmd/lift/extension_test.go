@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -9,8 +10,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-lambda-go/lambda"
+
 	"github.com/liftmesh/lift/config"
+	liftext "github.com/liftmesh/lift/extension"
 	"github.com/liftmesh/lift/mesh"
+	"github.com/liftmesh/lift/sdk"
 	"github.com/liftmesh/lift/sidecar"
 	"github.com/liftmesh/lift/sidecar/plain"
 )
@@ -50,7 +55,8 @@ func serveUntilTold(cfg *config.Config, diary func(string)) int {
 		return 1
 	}
 	go func() { _ = server.Serve(context.Background()) }()
-	if os.Getenv("STANDIN") == "http" {
+	env, inside := liftext.FromEnv(os.Getenv)
+	if (inside || os.Getenv("STANDIN") == "http") && len(cfg.Plain) > 0 {
 		door, err := plain.Listen(plain.Config{Addresses: cfg.Plain, Caller: m, Services: m.Names()})
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -58,6 +64,9 @@ func serveUntilTold(cfg *config.Config, diary func(string)) int {
 		}
 		defer door.Close()
 		go func() { _ = door.Serve(context.Background()) }()
+	}
+	if inside {
+		return inLambda(env)
 	}
 	_ = os.WriteFile("sidecar.pid", fmt.Appendln(nil, os.Getpid()), 0o600)
 	diary("serves")
@@ -77,4 +86,57 @@ func serveUntilTold(cfg *config.Config, diary func(string)) int {
 	}
 	diary("has drained")
 	return 0
+}
+
+// inLambda registers and goes from event to event.
+func inLambda(env liftext.Env) int {
+	c := liftext.New(liftext.Config{API: env.API})
+	if _, err := c.Register(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println("level", os.Getenv("LIFT_LOG_LEVEL"))
+	for event, err := range c.Events(context.Background()) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		fmt.Println("event", event.Type)
+		if event.Type == liftext.Shutdown {
+			return 0
+		}
+	}
+	return 1
+}
+
+// function is a Lambda function that does what its event says.
+func function() {
+	invoked := 0
+	lambda.Start(func(ctx context.Context, event struct{ Do, Service, Path string }) (any, error) {
+		invoked++
+		switch event.Do {
+		case "fail":
+			return nil, errors.New("no such order")
+		case "exit":
+			os.Exit(7)
+		case "hang":
+			<-ctx.Done()
+			select {}
+		case "env":
+			folder, err := os.Getwd()
+			return map[string]string{
+				"folder": folder, "root": os.Getenv("LAMBDA_TASK_ROOT"), "config": os.Getenv("LIFT_CONFIG"), "env": os.Getenv("LIFT_ENV"),
+				"table": os.Getenv("TABLE"), "memory": os.Getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), "name": os.Getenv("AWS_LAMBDA_FUNCTION_NAME"),
+			}, err
+		case "call":
+			client, err := sdk.Dial("")
+			if err != nil {
+				return nil, err
+			}
+			defer client.Close()
+			return sdk.Get[any](ctx, client, event.Service, event.Path)
+		}
+		fmt.Println("invoked", invoked)
+		return invoked, nil
+	})
 }

@@ -111,7 +111,7 @@ them, runs programs beside a sidecar, and checks lift.yaml.`,
 		&cobra.Group{ID: groupConfig, Title: "Configure:"},
 	)
 	for group, all := range map[string][]*cobra.Command{
-		groupTry:    {callCommand(s, lookup), runCommand(s, lookup)},
+		groupTry:    {callCommand(s, lookup), runCommand(s, lookup), localCommand(s, lookup)},
 		groupLook:   {servicesCommand(s, lookup)},
 		groupConfig: {configCommand(s, lookup)},
 	} {

@@ -14,9 +14,13 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"lift": func() {
+			if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" { // an extension is called as its file is
+				os.Exit(standIn())
+			}
 			os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.LookupEnv))
 		},
 		"lift-extension": func() { os.Exit(standIn()) },
+		"bootstrap":      function,
 	})
 }
 
@@ -29,6 +33,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SIDECAR", socket) // one that serves orders, a shop
+			e.Setenv("ORDERS", web.Listener.Addr().String())
 			return nil
 		},
 	})
