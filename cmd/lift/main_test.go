@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("SIDECAR", socket) // one that serves orders, a shop
-			e.Setenv("ORDERS", web.Listener.Addr().String())
+			e.Setenv("SHOP", web.Listener.Addr().String())
 			return nil
 		},
 	})
