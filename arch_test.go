@@ -81,7 +81,7 @@ func architecture() []room {
 		{folder: "internal/certtest"}, // certificates for tests
 
 		// For applications' own tests: the engine over services that are made up.
-		{folder: "lifttest", rooms: []string{".", "registry", "mesh", "transport", "sdk", "internal/pipenet"}, modules: []string{grpcModule}},
+		{folder: "lifttest", rooms: []string{".", "registry", "mesh", "transport", "sdk", "config", "internal/pipenet"}, modules: []string{grpcModule}},
 
 		// Programs, packaging and what shows that it works.
 		{folder: "cmd/lift-extension", rooms: all},

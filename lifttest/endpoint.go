@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -12,8 +13,7 @@ import (
 	"github.com/liftmesh/lift/internal/pipenet"
 )
 
-// Endpoint is one instance of a service that a test has made up. Safe for
-// concurrent use.
+// Endpoint is one instance of a service that a test made up. Safe for concurrent use.
 type Endpoint struct {
 	service *Service
 	addr    string
@@ -26,26 +26,25 @@ type Endpoint struct {
 	seen  []*Request
 }
 
-// Request is what an endpoint has seen of one request.
+// Request is one request as an endpoint saw it.
 type Request struct {
 	Method string
 	// Path and query.
 	Path   string
 	Header http.Header
-	// Body is what the handler has read of it, its first 64 KiB at most.
+	// Body is the part of the body that the handler read, 64 KiB at most.
 	Body []byte
-	// Fault is the name of the fault that it met, "" for none.
+	// Fault is the name of the fault that the endpoint had then, "" for none.
 	Fault string
 }
 
 // bodyLimit is how much of a request's body is kept to be looked at.
 const bodyLimit = 64 << 10
 
-// Addr is the endpoint's address, as records and errors name it.
+// Addr returns the endpoint's address, as records and errors show it.
 func (e *Endpoint) Addr() string { return e.addr }
 
-// Break has the endpoint suffer from f from now on, in place of what it suffered
-// from.
+// Break gives the endpoint the fault f from now on, in place of an earlier one.
 func (e *Endpoint) Break(f Fault) {
 	e.Heal()
 	e.mu.Lock()
@@ -56,7 +55,7 @@ func (e *Endpoint) Break(f Fault) {
 	}
 }
 
-// Heal ends what the endpoint suffers from. Requests that hang are answered now.
+// Heal ends the endpoint's fault. Requests that hang are answered now.
 func (e *Endpoint) Heal() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -70,11 +69,11 @@ func (e *Endpoint) healLocked() {
 	}
 }
 
-// HangUp breaks the endpoint's connections, as servers do with those that idle; it
+// HangUp breaks the endpoint's connections, as servers do with idle ones; the endpoint
 // takes new ones.
 func (e *Endpoint) HangUp() { e.host.HangUp() }
 
-// Requests returns what the endpoint has seen so far, in order.
+// Requests returns the requests that the endpoint has seen so far, in order.
 func (e *Endpoint) Requests() []Request {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -87,7 +86,7 @@ func (e *Endpoint) Requests() []Request {
 	return all
 }
 
-// Calls is how many requests the endpoint has seen so far.
+// Calls returns how many requests the endpoint has seen so far.
 func (e *Endpoint) Calls() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -140,13 +139,30 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.cut == 0:
 		panic(http.ErrAbortHandler) // breaks the connection, or the stream of HTTP/2
 	case f.cut > 0:
-		e.service.handler.ServeHTTP(&cutter{w, f.cut}, r)
+		e.handle(&cutter{w, f.cut}, r)
 		panic(http.ErrAbortHandler) // a shorter answer breaks off at its end
 	case f.status != 0:
 		w.WriteHeader(f.status)
 	default:
-		e.service.handler.ServeHTTP(w, r)
+		e.handle(w, r)
 	}
+}
+
+// handle has the service's handler answer. Its panic breaks the connection, or the
+// stream of HTTP/2, as net/http does, and is shown with its stack.
+func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(p)
+		default:
+			e.service.mesh.out.printf("lifttest: the handler of the service %q panicked, asked for %s %s at %s: %v\n%s",
+				e.service.name, r.Method, r.URL.Path, e.addr, p, debug.Stack())
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	e.service.handler.ServeHTTP(w, r)
 }
 
 // wait waits until the fault has passed, or time is up. It does not return if the

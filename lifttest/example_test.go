@@ -41,7 +41,7 @@ func TestShipSurvivesAnInstance(t *testing.T) {
 		}
 	}
 	if n := orders.Endpoint(2).Calls(); n != 20 {
-		t.Errorf("the instance that is well got %d calls", n)
+		t.Errorf("the healthy instance got %d calls", n)
 	}
 }
 
@@ -56,6 +56,20 @@ func TestShipGivesUpInTime(t *testing.T) {
 
 		began := time.Now() // a bubble's minute takes no time
 		if _, err := Ship(t.Context(), m.Client(), "7"); err == nil || time.Since(began) > time.Minute {
+			t.Errorf("got %v after %s", err, time.Since(began))
+		}
+	})
+}
+
+func TestShipUnderTheFilesPolicies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := lifttest.FromConfig(t, "testdata/lift.yaml") // orders: {timeout: 400ms, attempt_timeout: 150ms}
+		orders := m.Service("orders", handler, lifttest.Endpoints(2))
+		orders.Endpoint(0).Break(lifttest.Hang())
+		orders.Endpoint(1).Break(lifttest.Hang())
+
+		began := time.Now()
+		if _, err := Ship(t.Context(), m.Client(), "7"); err == nil || time.Since(began) > 400*time.Millisecond {
 			t.Errorf("got %v after %s", err, time.Since(began))
 		}
 	})

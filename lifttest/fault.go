@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Fault is something that an endpoint can suffer from. Give it to [Endpoint.Break].
+// Fault is a way in which an endpoint misbehaves. Give it to [Endpoint.Break].
 type Fault struct {
 	name   string
 	times  int // 0: until Heal
@@ -16,26 +16,25 @@ type Fault struct {
 	cut    int // bytes of the answer that come; -1: all
 }
 
-// Refuse has the endpoint take no connections, and breaks those that there are.
+// Refuse makes the endpoint refuse connections, and breaks the open ones.
 func Refuse() Fault { return Fault{name: "refuse", refuse: true, cut: -1} }
 
-// Hang has the endpoint take requests and never answer.
+// Hang makes the endpoint take requests and never answer.
 func Hang() Fault { return Fault{name: "hang", hang: true, cut: -1} }
 
-// Slow has the endpoint take its time before it answers.
+// Slow makes the endpoint wait that long before it answers.
 func Slow(by time.Duration) Fault { return Fault{name: "slow", slow: by, cut: -1} }
 
-// Status has the endpoint answer with this HTTP status, and an empty body.
+// Status makes the endpoint answer with this HTTP status and an empty body.
 func Status(code int) Fault { return Fault{name: http.StatusText(code), status: code, cut: -1} }
 
-// Reset has the endpoint take the request and break off without an answer.
+// Reset makes the endpoint take the request and break the connection off, without an answer.
 func Reset() Fault { return Fault{name: "reset"} }
 
-// Cut has the endpoint break off in the middle of its answer, after so many bytes
-// of its body.
+// Cut makes the endpoint break its answer off after so many bytes of the body.
 func Cut(after int) Fault { return Fault{name: "cut", cut: max(1, after)} }
 
-// Times has the fault pass after n requests; after n connections for [Refuse].
+// Times limits the fault to n requests; to n connections for [Refuse].
 func (f Fault) Times(n int) Fault {
 	f.times = max(1, n)
 	return f

@@ -26,6 +26,10 @@ type Mesh struct {
 	t      testing.TB
 	engine *mesh.Mesh
 	client *sdk.Client
+	out    *output
+
+	file     string                        // of the configuration, "" for none
+	policies map[string]mesh.ServiceConfig // of the file's services, nil without a file
 
 	mu       sync.Mutex
 	services []mesh.ServiceConfig
@@ -34,13 +38,13 @@ type Mesh struct {
 	rand     *rand.PCG // the same in every run
 }
 
-// New returns a mesh without services. It ends with the test. What is chosen at
-// random is the same in every run; what the engine logs comes with the test's
-// output.
+// New returns a mesh without services, with the default policies; [FromConfig] takes
+// those of a lift.yaml. It ends with the test. Random choices are the same in every
+// run. The engine logs to the test's output, and so does a handler that panics.
 func New(t testing.TB) *Mesh {
-	m := &Mesh{t: t, hosts: map[string]*Endpoint{}, rand: rand.NewPCG(1, 2)}
+	m := &Mesh{t: t, out: &output{to: t.Output()}, hosts: map[string]*Endpoint{}, rand: rand.NewPCG(1, 2)}
 	m.engine = mesh.New(mesh.Options{
-		Now: m.now, Rand: m.random, Dial: m.dial, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Now: m.now, Rand: m.random, Dial: m.dial, Log: slog.New(slog.NewTextHandler(m.out, nil)),
 	})
 	m.client = sdk.New(m.engine, sdk.Clock(m.now))
 	t.Cleanup(func() {
@@ -52,6 +56,7 @@ func New(t testing.TB) *Mesh {
 		for _, e := range hosts {
 			e.host.Kill()
 		}
+		m.out.end() // handlers may still run
 	})
 	return m
 }
@@ -64,21 +69,26 @@ type options struct {
 	edit      []func(*mesh.ServiceConfig)
 }
 
-// Endpoints is how many endpoints serve; the default is 1.
+// Endpoints sets how many endpoints serve; the default is 1.
 func Endpoints(n int) Option { return func(o *options) { o.endpoints = n } }
 
-// Config changes how the service is called: timeouts, retries, the breaker. What it
-// does not touch is as in production.
+// Config changes how the service is called: timeouts, retries, the breaker. Fields
+// that edit leaves alone have their defaults, or the values of [FromConfig]'s file.
 func Config(edit func(*mesh.ServiceConfig)) Option {
 	return func(o *options) { o.edit = append(o.edit, edit) }
 }
 
-// Service adds a service whose requests handler answers, all endpoints alike. A
-// [*grpc.Server] is one too, and is called by gRPC. A service of the same name is
-// replaced. It returns once the engine knows who serves.
+// Service adds a service whose requests handler answers, at all endpoints alike. A
+// [*grpc.Server] is a handler too, and is called by gRPC. A service of the same name
+// is replaced. Service returns once the engine knows the endpoints.
+//
+// A handler that panics breaks the connection off, or the stream of HTTP/2: that call
+// fails, and the panic is shown with its stack in the test's output. (A panic in a
+// method of a [*grpc.Server] ends the test's process, as it ends a server's.)
 func (m *Mesh) Service(name string, handler http.Handler, opts ...Option) *Service {
 	m.t.Helper()
-	name = lift.ServiceName(name)
+	cfg := m.config(name)
+	name = cfg.Name
 	o := options{endpoints: 1}
 	for _, opt := range opts {
 		opt(&o)
@@ -88,7 +98,7 @@ func (m *Mesh) Service(name string, handler http.Handler, opts ...Option) *Servi
 		s.grow()
 	}
 	s.tell()
-	cfg := mesh.ServiceConfig{Name: name, From: "lifttest", Registry: s.registry}
+	cfg.From, cfg.Registry = "lifttest", s.registry
 	if _, ok := handler.(*grpc.Server); ok {
 		cfg.Transport.Protocol = transport.GRPC
 	}
@@ -109,7 +119,7 @@ func (m *Mesh) Service(name string, handler http.Handler, opts ...Option) *Servi
 // Client returns the SDK's client of the mesh, the same one each time.
 func (m *Mesh) Client() *sdk.Client { return m.client }
 
-// Engine returns the engine itself, for what the client does not tell.
+// Engine returns the engine itself, for what the client does not offer.
 func (m *Mesh) Engine() *mesh.Mesh { return m.engine }
 
 // Freeze has the wall clock of engine and client jump ahead by d, while the

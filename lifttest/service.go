@@ -12,7 +12,7 @@ import (
 	"github.com/liftmesh/lift/registry/registrytest"
 )
 
-// Service is a service that a test has made up. Safe for concurrent use.
+// Service is a service that a test made up. Safe for concurrent use.
 type Service struct {
 	mesh     *Mesh
 	name     string
@@ -20,11 +20,11 @@ type Service struct {
 	registry *registrytest.Fake
 
 	mu        sync.Mutex
-	endpoints []*Endpoint // all that there ever were
+	endpoints []*Endpoint // those that left too
 }
 
-// Endpoint returns the i-th endpoint, in the order of their coming, 0 first; also
-// one that has left.
+// Endpoint returns the i-th endpoint that the service had, counted from 0, also one
+// that has left.
 func (s *Service) Endpoint(i int) *Endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +34,7 @@ func (s *Service) Endpoint(i int) *Endpoint {
 	return s.endpoints[i]
 }
 
-// Endpoints returns the endpoints that serve, in the order of their coming.
+// Endpoints returns the endpoints that serve now, the oldest first.
 func (s *Service) Endpoints() []*Endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *Service) Endpoints() []*Endpoint {
 	return serving
 }
 
-// Add has one more endpoint serve. It returns once the engine has heard of it.
+// Add adds an endpoint. It returns once the engine knows of it.
 func (s *Service) Add() *Endpoint {
 	e := s.grow()
 	s.tell()
@@ -55,8 +55,8 @@ func (s *Service) Add() *Endpoint {
 	return e
 }
 
-// Remove has the registry no longer name e, and returns once the engine has heard
-// of it. What runs there goes on.
+// Remove takes e out of the registry, and returns once the engine knows. Calls that run
+// at e go on.
 func (s *Service) Remove(e *Endpoint) {
 	s.mu.Lock()
 	e.gone = true
@@ -65,7 +65,7 @@ func (s *Service) Remove(e *Endpoint) {
 	s.await()
 }
 
-// RegistryFails has the registry fail with err until the next Add or Remove.
+// RegistryFails makes the registry fail with err until the next Add or Remove.
 func (s *Service) RegistryFails(err error) { s.registry.Fail(err) }
 
 func (s *Service) grow() *Endpoint {
@@ -91,8 +91,8 @@ func (s *Service) tell() {
 	s.registry.Set(set...)
 }
 
-// await waits until the engine has the set that it was told: it hears of it in a
-// goroutine of its own. It gives up after a second, since another service may have
+// await waits until the engine, which watches the registry in a goroutine of its own,
+// has the current set. It gives up after a second, since another service may have
 // taken the name.
 func (s *Service) await() {
 	for range 1000 {
