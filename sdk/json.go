@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -108,10 +109,10 @@ func (c *Client) content(x *exchange, resp *lift.Response) ([]byte, error) {
 		return nil, x.tooLarge(strconv.FormatInt(size, 10), c.limit)
 	}
 	content, err := resp.Body.ReadAll(c.limit)
-	switch err { //nolint:errorlint // ReadAll's own TooLarge, not an error that broke the body off
-	case nil:
+	switch {
+	case err == nil:
 		return content, nil
-	case lift.TooLarge:
+	case errors.Is(err, lift.TooLarge) && lift.CodeOf(err) == "": // ReadAll's, not an error that broke the body off
 		return nil, x.tooLarge("more than "+strconv.FormatInt(c.limit, 10), c.limit)
 	}
 	return nil, x.settleBody(err)
