@@ -9,7 +9,7 @@ import (
 func configCommand(s streams, lookup config.Lookup) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "Check or print lift.yaml",
+		Short: "Check or show lift.yaml",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -17,8 +17,8 @@ func configCommand(s streams, lookup config.Lookup) *cobra.Command {
 	return c
 }
 
-// load reads the configuration that a command was given, or the one that Lift
-// would find. environment, if not "", is chosen in place of $LIFT_ENV.
+// load reads the file that a command was given, or the one that Lift would find.
+// environment, if not "", is chosen in place of $LIFT_ENV.
 func load(args []string, environment string, lookup config.Lookup) (*config.Config, config.Problems) {
 	if len(args) > 0 {
 		return config.LoadEnvironment(args[0], environment, lookup)
@@ -31,5 +31,5 @@ func load(args []string, environment string, lookup config.Lookup) (*config.Conf
 }
 
 func environmentFlag(c *cobra.Command) *string {
-	return c.Flags().String("env", "", "the environment to choose, in place of $LIFT_ENV")
+	return c.Flags().String("env", "", "choose this environment, in place of $LIFT_ENV")
 }

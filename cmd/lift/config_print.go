@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/liftmesh/lift/config"
@@ -11,14 +9,15 @@ import (
 func configPrintCommand(s streams, lookup config.Lookup) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "print [FILE]",
-		Short: "Write the values that hold in the end, each with where it came from",
-		Long: `Write the values that hold in the end as YAML, each with a comment that says
-where it came from: a default, a line of the file, an environment, a variable.
-What a variable that is named like a secret went into is masked.
+		Short: "Show the values that Lift uses, each with where it comes from",
+		Long: `Show the values that Lift uses, as YAML. A comment says where each value comes
+from: a default, a line of the file, an environment, a variable. Values from a
+variable that is named like a secret are shown as ***.
 
-What is sound is printed even if something else is broken; the problems are told
-on standard error then, and the exit code is 1.`,
-		Args: cobra.MaximumNArgs(1),
+If something is broken, the rest is printed all the same; the problems go to
+standard error then, and the exit code is 1.`,
+		Example: `  lift config print --env prod`,
+		Args:    cobra.MaximumNArgs(1),
 	}
 	environment := environmentFlag(c)
 	c.RunE = func(_ *cobra.Command, args []string) error {
@@ -27,7 +26,7 @@ on standard error then, and the exit code is 1.`,
 			return err
 		}
 		if len(problems) > 0 {
-			_, _ = fmt.Fprintln(s.err, problems.Error())
+			writeProblems(s.err, cfg, problems)
 			return errTold
 		}
 		return nil
