@@ -1,6 +1,9 @@
 package lift
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Attempt is one try of a call at one endpoint, while it runs. [Call.NewAttempt]
 // starts it; its address is good for as long as anybody keeps it. Several attempts
@@ -92,6 +95,23 @@ func (a *Attempt) Publish() {
 func (a *Attempt) End() {
 	a.Publish()
 	a.lifetime.End()
+}
+
+// QueuedInAll returns how long the call's attempts, this one included, have waited for
+// limits of this process. It is for the goroutine that carries the attempt.
+func (a *Attempt) QueuedInAll() time.Duration {
+	all := a.Queued
+	if a.n == 0 {
+		return all
+	}
+	a.Call.mu.Lock()
+	defer a.Call.mu.Unlock()
+	for i := range a.Call.record {
+		if i != a.n {
+			all += a.Call.record[i].Queued
+		}
+	}
+	return all
 }
 
 // IsIdempotent reports whether what the attempt sends may be sent again even if the

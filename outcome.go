@@ -25,9 +25,11 @@ const (
 	// Straddled: the attempt was interrupted by a freeze. It counts neither for nor against
 	// the endpoint.
 	Straddled
+	// Limited: a limit of this process kept the attempt from the endpoint. Judges nobody.
+	Limited
 )
 
-var outcomeNames = [...]string{"unjudged", "ok", "caller_fault", "failed", "overloaded", "canceled", "cut_short", "straddled"}
+var outcomeNames = [...]string{"unjudged", "ok", "caller_fault", "failed", "overloaded", "canceled", "cut_short", "straddled", "limited"}
 
 // String returns the outcome's name as logs and the wire write it.
 func (o Outcome) String() string {

@@ -10,14 +10,22 @@ type AttemptRecord struct {
 	// Began and Ended are read when the endpoint was picked and when the
 	// attempt was judged.
 	Began, Ended Instant
-	// Timeout is the attempt's own limit; 0 is none.
+	// Timeout is how long the endpoint may take for each thing that it has to do up to
+	// the head of its answer: to be connected to, to take more of the request, and to
+	// answer once it has all of it. 0 is no limit.
 	Timeout time.Duration
 	// Deadline is the wall time at which the attempt is cut: the end of Timeout
-	// or the call's deadline, whichever comes first. Zero is none.
+	// or the call's deadline, whichever comes first. Zero is none. When something else
+	// than the endpoint has been waited for, it is later than Timeout after Began.
 	Deadline time.Time
 	// Hurried: the call's own timeout, shorter than the service's, left the attempt less
 	// time than the service would. To run out of it says nothing against the endpoint.
 	Hurried bool
+	// Queued is how long the attempt waited for a limit of this process: for a
+	// connection, or a place on one.
+	Queued time.Duration
+	// Sending is how long it waited for the caller to send more of the request.
+	Sending time.Duration
 	// Candidates is how many endpoints the picker could choose from.
 	Candidates int
 	// Why says in a few words how the endpoint was chosen.
@@ -52,6 +60,12 @@ func (r *AttemptRecord) Duration() time.Duration {
 		return 0
 	}
 	return r.Ended.Since(r.Began)
+}
+
+// Owed is how much of its length the attempt waited for the endpoint, and for nobody
+// else.
+func (r *AttemptRecord) Owed() time.Duration {
+	return max(0, r.Duration()-r.Queued-r.Sending)
 }
 
 // Attempts returns a copy of the call's record: what was tried, in order, each

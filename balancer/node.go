@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,7 @@ type Node struct {
 // NewNode returns a node whose attempts are passed on to next.
 func (b *Balancer) NewNode(ep lift.Endpoint, next lift.RoundTripper) *Node {
 	n := &Node{balancer: b, next: next}
+	n.answered.Store(math.MinInt64) // never: in a bubble of synctest monotonic time is below zero
 	n.endpoint.Store(&ep)
 	return n
 }

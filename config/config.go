@@ -40,6 +40,8 @@ type Config struct {
 	Log   Log
 	// Limits is what the sidecar grants the programs on its socket.
 	Limits sidecar.Limits
+	// Connections and Connects are those of [mesh.Options].
+	Connections, Connects int
 	// InitWait is how long, in Lambda's init phase, first sets and warm
 	// connections may hold the function's start.
 	InitWait time.Duration

@@ -64,7 +64,7 @@ socket_mode: 0660
 socket_group: app
 plain: ["unix:/run/plain.sock", "127.0.0.1:4140"]
 log: {level: debug, format: text}
-limits: {peers: 5, calls_per_peer: 6, calls: 7, header: 8KiB, body: 9MiB, buffered: 10MiB}
+limits: {peers: 5, calls_per_peer: 6, calls: 7, connections: 11, connects: 3, header: 8KiB, body: 9MiB, buffered: 10MiB}
 lambda: {init_wait: 1s}
 services:
   orders:
@@ -80,7 +80,7 @@ services:
     retry: {attempts: 4, backoff: 5ms, backoff_max: 6ms, budget: {ratio: .25, floor_per_second: 1, burst: 2}}
     breaker: {answers: count, consecutive: 7, failure_ratio: 0.75, min_calls: 8, window: 9s, open_for: 2s..3s}
     balancer: {strategy: consistent_hash, hash: {header: X-User, path: true, load: 2}}
-    connections: {connect_timeout: 10ms, safe_idle: 11ms, max_idle: 12ms, max_age: 14s, max: 13, max_idle_count: 12, max_header: 15KiB, whole: 16B}
+    connections: {connect_timeout: 10ms, safe_idle: 11ms, max_idle: 12ms, max_age: 14s, max: 13, wait: 17ms, max_idle_count: 12, max_header: 15KiB, whole: 16B}
     warm: 2
 `, env())
 	s := c.Services[0]
@@ -98,7 +98,7 @@ services:
 		Transport: transport.Config{
 			Protocol: transport.H2C, Host: "orders.internal:8443", PathPrefix: "/v2",
 			ConnectTimeout: 10 * time.Millisecond, SafeIdle: 11 * time.Millisecond, MaxIdle: 12 * time.Millisecond, MaxAge: 14 * time.Second,
-			MaxConnections: 13, MaxIdleConnections: 12, MaxHeader: 15 << 10, Whole: 16,
+			MaxConnections: 13, Wait: 17 * time.Millisecond, MaxIdleConnections: 12, MaxHeader: 15 << 10, Whole: 16,
 		},
 		Warm: 2,
 	}
@@ -110,12 +110,20 @@ services:
 	}
 	limits := sidecar.Limits{MaxPeers: 5, MaxCallsPerPeer: 6, MaxCalls: 7, MaxHeader: 8 << 10, MaxBody: 9 << 20, MaxBuffered: 10 << 20}
 	if c.Socket != "/run/lift.sock" || c.SocketMode != fs.FileMode(0o660) || c.SocketGroup != "app" ||
-		c.Log != (Log{slog.LevelDebug, "text"}) || c.Limits != limits || c.InitWait != time.Second {
+		c.Log != (Log{slog.LevelDebug, "text"}) || c.Limits != limits || c.Connections != 11 || c.Connects != 3 || c.InitWait != time.Second {
 		t.Errorf("globals %+v", c)
 	}
 	doors := []plain.Address{{Network: "unix", Addr: "/run/plain.sock"}, {Network: "tcp", Addr: "127.0.0.1:4140"}, {Network: "tcp", Addr: "[::1]:4201", Service: "orders"}}
 	if !slices.Equal(c.Plain, doors) {
 		t.Errorf("plain %+v", c.Plain)
+	}
+}
+
+// Zero as a value is not the zero of a field, which means its default.
+func TestNoWait(t *testing.T) {
+	c := sound1(t, `services: {a: {from: static, endpoints: ["h:1"], connections: {wait: 0s}}}`, env())
+	if got := c.Services[0].Transport.Wait; got >= 0 {
+		t.Errorf("calls wait %s for a connection", got)
 	}
 }
 

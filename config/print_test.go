@@ -71,6 +71,8 @@ func ExampleConfig_Print() {
 	//   peers: 256  # default
 	//   calls_per_peer: 1024  # default
 	//   calls: 4096  # default
+	//   connections: 256  # default
+	//   connects: 4  # default
 	//   header: 64KiB  # default
 	//   body: 4MiB  # default
 	//   buffered: 32MiB  # default

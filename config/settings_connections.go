@@ -32,9 +32,19 @@ func connectionSettings() []setting[mesh.ServiceConfig] {
 		}, func(s *sc, d datum) { s.Transport.MaxAge = time.Duration(d.ns) }},
 		{rule{
 			path: "connections.max", kind: whole, low: "1", high: "256", preset: "64",
-			means: "connections to one endpoint; a call beyond that waits for one, within its deadline",
+			means: "connections to one endpoint; a call that finds them all in use waits, see connections.wait",
 			why:   "a Lambda environment has 1,024 descriptors, shared with the function",
 		}, func(s *sc, d datum) { s.Transport.MaxConnections = int(d.ns) }},
+		{rule{
+			path: "connections.wait", kind: duration, low: "0s", high: "1h", preset: "1s",
+			means: "how long a call waits, over all its attempts, for a connection that a limit keeps from it: connections.max, the calls that an endpoint takes at once (HTTP/2), limits.connections or limits.connects; then it gets `busy`; its deadline holds too; 0s is not at all",
+			why:   "half of the default timeout, so that another endpoint can still serve the call",
+		}, func(s *sc, d datum) {
+			s.Transport.Wait = time.Duration(d.ns)
+			if d.ns == 0 {
+				s.Transport.Wait = -1 // the field's zero means its default
+			}
+		}},
 		{rule{
 			path: "connections.max_idle_count", kind: whole, low: "1", high: "256", preset: "64",
 			means: "idle connections kept to one endpoint; at most max",

@@ -76,6 +76,16 @@ func processSettings() []setting[Config] {
 			why:   "bounds the memory that calls hold",
 		}, func(c *Config, d datum) { c.Limits.MaxCalls = int(d.ns) }},
 		{rule{
+			path: "limits.connections", kind: whole, low: "1", high: "65536", preset: "256",
+			means: "open connections to all endpoints of all services together; idle ones are closed to make room, then calls wait, see connections.wait",
+			why:   "a quarter of the 1,024 descriptors of a Lambda environment, which the function shares",
+		}, func(c *Config, d datum) { c.Connections = int(d.ns) }},
+		{rule{
+			path: "limits.connects", kind: whole, low: "1", high: "65536", preset: "4",
+			means: "connections that are being opened at one time; further ones wait, see connections.wait",
+			why:   "the first calls after a thaw do not open hundreds at once",
+		}, func(c *Config, d datum) { c.Connects = int(d.ns) }},
+		{rule{
 			path: "limits.header", kind: size, low: "1KiB", high: "1MiB", preset: "64KiB",
 			means: "path and fields of one request, counted as HTTP/2 does (32 bytes more for each field)",
 			why:   "common servers stop at 8 to 64 KiB",

@@ -55,11 +55,12 @@ func (m *member) judge(next lift.RoundTripper) lift.RoundTripper {
 }
 
 // headed notes that the head of an answer is there, and learns from how long it took:
-// unless a clock has jumped, or the caller was still sending.
+// unless a clock has jumped, or the caller was still sending. What a limit of ours took is
+// left out.
 func (m *member) headed(a *lift.Attempt, resp *lift.Response, now lift.Instant, whole bool) {
 	m.node.Answered(now)
 	if whole && resp.Status < http.StatusBadRequest && resp.Status != http.StatusSwitchingProtocols && !now.Straddles(a.Began) {
-		m.node.Learn(now.Mono - a.Began.Mono)
+		m.node.Learn(now.Mono - a.Began.Mono - a.Queued)
 	}
 }
 

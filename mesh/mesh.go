@@ -24,6 +24,11 @@ type Options struct {
 	// Broken, if not nil, is what is wrong with the whole configuration: every
 	// call fails with it, whatever its service.
 	Broken error
+	// Connections is how many connections may be open at once, to all endpoints of all
+	// services together; Connects is how many may be being opened. A call beyond that
+	// waits as [transport.Config.Wait] says. Defaults [transport.DefaultConnections]
+	// and [transport.DefaultConnects].
+	Connections, Connects int
 	// Now reads the clocks. Default [lift.Now].
 	Now func() lift.Instant
 	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
@@ -71,7 +76,7 @@ func newTable(services map[string]*Service, broken error) *table {
 // New starts the data plane: it watches the registries of all services from now
 // on. Close it to give back connections and goroutines.
 func New(o Options) *Mesh {
-	m := &Mesh{o: o.withDefaults(), slots: transport.NewSlots(0, 0)}
+	m := &Mesh{o: o.withDefaults(), slots: transport.NewSlots(o.Connections, o.Connects)}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	services := make(map[string]*Service, len(o.Services))
 	for _, cfg := range o.Services {

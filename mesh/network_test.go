@@ -30,6 +30,7 @@ type instance struct {
 	mu     sync.Mutex
 	addr   string
 	hung   chan struct{} // not nil: requests wait for it
+	reads  bool          // those that are hung read the request first
 	after  time.Duration // how long it takes to answer
 	status int
 	grpc   map[string]string // not nil: answers in gRPC, with these trailers
@@ -91,8 +92,11 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, after, status, grpc, drip, breaks, header, chunks, serve := i.hung, i.after, i.status, i.grpc, i.drip, i.breaks, i.header, i.chunks, i.serve
+	hung, reads, after, status, grpc, drip, breaks, header, chunks, serve := i.hung, i.reads, i.after, i.status, i.grpc, i.drip, i.breaks, i.header, i.chunks, i.serve
 	i.mu.Unlock()
+	if reads {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}
 	if hung != nil {
 		select {
 		case <-hung:

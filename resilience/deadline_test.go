@@ -151,6 +151,8 @@ func TestClassify(t *testing.T) {
 		{name: "frozen, monotonic time ran on", err: fail(lift.AttemptTimeout), ran: time.Minute, left: 2 * time.Second, want: lift.Straddled},
 		{name: "frozen but answered", status: 200, froze: time.Minute, want: lift.OK},
 		{name: "a bug of ours", err: fail(lift.Internal), want: lift.Canceled},
+		{name: "a limit of ours", err: fail(lift.Busy), want: lift.Limited},
+		{name: "the call's deadline, later than the attempt's timeout", err: fail(lift.DeadlineExceeded), ran: 2 * time.Second, left: 2 * time.Second, want: lift.CutShort},
 		{name: "a bad request", err: fail(lift.InvalidCall), want: lift.CallerFault},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

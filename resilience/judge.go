@@ -14,8 +14,8 @@ import (
 type Judge func(a *lift.Attempt, now lift.Instant, err error) lift.Outcome
 
 // Classify is the default [Judge]. A freeze inside the attempt excuses whatever
-// came of it; then the caller's giving up; then the call's own deadline; what is
-// left is the endpoint's. An answer is judged by its grpc-status, where [ReadGRPC]
+// came of it; then the caller's giving up; then the call's own deadline; then a limit of
+// this process; what is left is the endpoint's. An answer is judged by its grpc-status, where [ReadGRPC]
 // found one, else by its HTTP status.
 func Classify(a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
 	switch {
@@ -30,13 +30,15 @@ func Classify(a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
 		return lift.Straddled
 	case errors.Is(err, lift.CallCanceled) || a.Err() != nil:
 		return lift.Canceled
-	case errors.Is(err, lift.DeadlineExceeded) && (a.Cut() || a.Reached == lift.Answered):
-		return lift.CutShort // after the head the attempt's timeout holds no longer
+	case errors.Is(err, lift.DeadlineExceeded):
+		return lift.CutShort
 	case errors.Is(err, lift.AttemptTimeout) && a.Hurried:
 		return lift.CutShort // other callers' time may do for it
+	case errors.Is(err, lift.Busy):
+		return lift.Limited
 	case errors.Is(err, lift.InvalidCall) || errors.Is(err, lift.TooLarge):
 		return lift.CallerFault
-	case errors.Is(err, lift.Internal) || errors.Is(err, lift.Busy) || errors.Is(err, lift.Misconfigured):
+	case errors.Is(err, lift.Internal) || errors.Is(err, lift.Misconfigured):
 		return lift.Canceled // ours, not the endpoint's
 	default:
 		return lift.Failed

@@ -17,6 +17,8 @@ import (
 // without that wait. A gRPC pushback is about the call, and is always waited for. A
 // wait that the call has no time for is no retry: the caller gets the answer at hand.
 //
+// An attempt that a limit of this process stopped is tried at another endpoint alone.
+//
 // elsewhere may be nil: there is no other endpoint then. rand gives random bits, now
 // reads the clocks.
 func Retry(cfg RetryConfig, budget *Budget, elsewhere func(*lift.Call) bool, now func() lift.Instant, rand func() uint64) lift.Policy {
@@ -29,11 +31,12 @@ func Retry(cfg RetryConfig, budget *Budget, elsewhere func(*lift.Call) bool, now
 			for n := 1; n < cfg.Attempts; n++ {
 				var room [1]lift.AttemptRecord
 				since := c.AppendAttempts(room[:0], tried)
-				if !again(c, since) {
+				another := func() bool { return elsewhere != nil && elsewhere(c) }
+				if !again(c, since, another) {
 					return resp, err
 				}
 				wait := cfg.backoff(n, rand)
-				if asked, ok := asked(since, func() bool { return elsewhere != nil && elsewhere(c) }); ok {
+				if asked, ok := asked(since, another); ok {
 					wait = asked
 				}
 				if !hasTime(c, wait, now) || !budget.Withdraw() || !pause(c, wait) {
@@ -77,7 +80,7 @@ func Idempotent(next lift.Caller) lift.Caller {
 
 // again reports whether the attempts since the last decision allow another: each of
 // them failed, and none forbids it.
-func again(c *lift.Call, since []lift.AttemptRecord) bool {
+func again(c *lift.Call, since []lift.AttemptRecord, elsewhere func() bool) bool {
 	for i := range since {
 		a := &since[i]
 		switch a.Outcome {
@@ -85,6 +88,10 @@ func again(c *lift.Call, since []lift.AttemptRecord) bool {
 		case lift.CutShort:
 			if !a.Hurried {
 				return false // the call's time is up
+			}
+		case lift.Limited:
+			if !elsewhere() {
+				return false // the call has waited for room there
 			}
 		default:
 			return false

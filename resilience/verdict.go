@@ -99,16 +99,17 @@ func verdict(a *lift.AttemptRecord, seen Sight) Verdict {
 
 // cutShort is for an attempt that the call's own deadline cut. A caller in a hurry says
 // nothing about an endpoint unless that, or the others, would usually have answered by
-// then.
+// then. The time in which the caller was still sending, or a limit was waited for, is not
+// the endpoint's.
 func cutShort(a *lift.AttemptRecord, seen Sight) Verdict {
 	if a.Reached == lift.Answered {
 		return Nothing
 	}
-	far := seen.Usual > 0 && a.Duration() > Far*seen.Usual
+	far := seen.Usual > 0 && a.Owed() > Far*seen.Usual
 	switch {
 	case far && !seen.Alive:
 		return Unwell
-	case far, seen.Elsewhere > 0 && a.Duration() > seen.Elsewhere:
+	case far, seen.Elsewhere > 0 && a.Owed() > seen.Elsewhere:
 		return Suspect
 	default:
 		return Nothing

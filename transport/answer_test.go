@@ -212,7 +212,12 @@ func TestConnectErrors(t *testing.T) {
 		{"unknown name", func(context.Context) error {
 			return &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "x"}}
 		}, "cannot be resolved", 0, lift.Unavailable},
-		{"no descriptor", func(context.Context) error { return &net.OpError{Op: "dial", Err: syscall.EMFILE} }, "no file descriptor left", 0, lift.Unavailable},
+		{"no descriptor", func(context.Context) error { return &net.OpError{Op: "dial", Err: syscall.EMFILE} }, "lower limits.connections", 0, lift.Busy},
+		{"no descriptor on the machine", func(context.Context) error { return &net.OpError{Op: "dial", Err: syscall.ENFILE} }, "no file descriptor is left", 0, lift.Busy},
+		{"no descriptor to look a name up", func(context.Context) error {
+			return &net.OpError{Op: "dial", Err: &net.DNSError{Err: "dial udp 10.0.0.2:53: socket: too many open files", Name: "x"}}
+		}, "no file descriptor is left", 0, lift.Busy},
+		{"no memory in the kernel", func(context.Context) error { return &net.OpError{Op: "dial", Err: syscall.ENOBUFS} }, "no memory left", 0, lift.Busy},
 		{"silence", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, "no connection within 300ms", 300 * time.Millisecond, lift.Unavailable},
 		{"other", func(context.Context) error { return errors.New("strange") }, "cannot connect: strange", 0, lift.Unavailable},
 	}

@@ -27,6 +27,10 @@ type question struct {
 	answered chan struct{}
 	up       Upstream
 	failure  *failure
+
+	// Guarded by auto.mu.
+	calls []*bounds    // of those who wait
+	full  func() error // the process's limit that the handshake waits for; nil for none
 }
 
 func newAuto(addr string, o Options) *auto { return &auto{way: newWay(addr, o), o: o} }
@@ -44,7 +48,7 @@ func (u *auto) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
 		}
 	}
 	resp, err := up.RoundTrip(a)
-	if err != nil && a.Fresh && a.Reached == lift.NotReached {
+	if err != nil && a.Fresh && a.Reached == lift.NotReached && lift.CodeOf(err) != lift.Busy {
 		u.forget(up)
 	}
 	return resp, err
@@ -78,10 +82,11 @@ func (u *auto) learn(a *lift.Attempt) (Upstream, *failure) {
 		return nil, f
 	}
 	defer b.lift()
-	q := u.ask()
+	q := u.ask(&b)
 	if q == nil {
 		return nil, &failure{code: lift.Unavailable, err: errLeft}
 	}
+	defer b.account(a)
 	select {
 	case <-q.answered:
 		a.Fresh = q.failure != nil
@@ -96,8 +101,9 @@ type uncuttable struct{}
 
 func (uncuttable) severed() {}
 
-// ask asks the endpoint, unless it is being asked. It returns nil on what is closed.
-func (u *auto) ask() *question {
+// ask asks the endpoint, unless it is being asked. b, if not nil, is told when that
+// waits for a limit. It returns nil on what is closed.
+func (u *auto) ask(b *bounds) *question {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed {
@@ -114,7 +120,40 @@ func (u *auto) ask() *question {
 		}
 		go u.shake(u.asking)
 	}
+	if b != nil {
+		u.asking.calls = append(u.asking.calls, b)
+		if u.asking.full != nil {
+			b.await(room, u.asking.full)
+		}
+	}
 	return u.asking
+}
+
+// asker is a question that waits for the process's slots.
+type asker struct {
+	*auto
+	q *question
+}
+
+// Done implements queuer: others may come to ask the same.
+func (asker) Done() <-chan struct{} { return nil }
+
+func (a asker) await(p party, full func() error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.q.full = full
+	for _, b := range a.q.calls {
+		b.await(p, full)
+	}
+}
+
+func (a asker) dequeued() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.q.full = nil
+	for _, b := range a.q.calls {
+		b.dequeued()
+	}
 }
 
 // shake opens the endpoint's first connection, and has the way that it chose keep it.
@@ -132,7 +171,7 @@ func (u *auto) shake(q *question) {
 	defer u.contain("asking an endpoint what it speaks", func(err error) {
 		q.up, q.failure = nil, &failure{code: lift.Internal, err: err}
 	})
-	nc, protocol, err := u.open()
+	nc, protocol, err := u.open(q)
 	if err != nil {
 		q.failure = unconnected(err)
 		return
@@ -148,12 +187,10 @@ func (u *auto) shake(q *question) {
 }
 
 // open opens a connection within the process's limits.
-func (u *auto) open() (net.Conn, string, error) {
-	if !u.slots.acquire(nil) {
-		return nil, "", errNoSlot
-	}
-	defer u.slots.release() // the way that is chosen takes its own
-	u.slots.connect(nil)
+func (u *auto) open(q *question) (net.Conn, string, error) {
+	_ = u.slots.acquire(asker{u, q}) // which waits until it has one
+	defer u.slots.release()          // the way that is chosen takes its own
+	_ = u.slots.connect(asker{u, q})
 	defer u.slots.connected()
 	return u.dialer.open(context.Background())
 }
@@ -178,7 +215,7 @@ func (u *auto) Warm(ctx context.Context, n int) error {
 	}
 	up := u.known()
 	if up == nil {
-		q := u.ask()
+		q := u.ask(nil)
 		if q == nil {
 			return nil
 		}

@@ -7,8 +7,11 @@ import (
 // RoundTrip sends one attempt to the endpoint. It returns at the answer's head, or,
 // if the answer declares a length of at most [Config.Whole], when all of it is here.
 //
-// The attempt's Deadline cuts it up to there; a stream that follows is cut by
-// the call's deadline and its cancel only. Reading a stream cut short gives an
+// Up to there the attempt's Timeout limits what the endpoint does: it has that long to
+// be connected to, to take more of the request, and to answer once it has all of it.
+// The first of these ends at the attempt's Deadline. While the caller has not sent the
+// rest of a live body, or the call waits for a limit ([Config.Wait]), the timeout does
+// not run. A stream that follows is cut by the call's deadline and its cancel only. Reading a stream cut short gives an
 // [*lift.Error]. Whoever gets the response reads its body to the end or closes it.
 //
 // The request may go over the wire twice, if the call is idempotent and its body
@@ -17,8 +20,8 @@ import (
 // nothing of the first had left.
 //
 // The errors are Unavailable, Misconfigured (by Sign alone), AttemptTimeout, DeadlineExceeded, CallCanceled,
-// BadResponse, TooLarge and InvalidCall. Status, Fresh, Reached and Err of the
-// attempt are written before RoundTrip returns.
+// BadResponse, TooLarge, InvalidCall and Busy. Status, Fresh, Reached, Queued, Sending,
+// Deadline and Err of the attempt are written before RoundTrip returns.
 func (p *Pool) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
 	x := &exchange{pool: p}
 	x.bounds = bounds{way: &p.way, began: p.now(), cuts: x}
@@ -38,6 +41,7 @@ func (p *Pool) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
 		if got, f = x.run(); f == nil {
 			var resp *lift.Response
 			if resp, f = x.deliver(a, got); f == nil {
+				x.account(a)
 				return resp, nil
 			}
 		} else {
@@ -45,6 +49,7 @@ func (p *Pool) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
 		}
 	}
 	x.end(nil)
+	x.account(a)
 	return nil, x.fail(a, f)
 }
 

@@ -36,9 +36,15 @@ type Config struct {
 	// at random. It spreads calls anew over what is behind one address. What is under
 	// way on it ends in its own time. Default 0: no limit.
 	MaxAge time.Duration
-	// MaxConnections to one endpoint; a call beyond that waits for one, under
-	// its deadline. Default 64.
+	// MaxConnections to one endpoint. Default 64.
 	MaxConnections int
+	// Wait is how long a call waits for a connection, or a place on one, that a limit
+	// keeps from it: MaxConnections, the streams that an endpoint takes on a connection,
+	// or those of [Slots]. All attempts of a call share it, and the call's deadline
+	// bounds it. Then the call fails as Busy, which is held against no endpoint.
+	// Default 1 s, half of a service's default time, so that another endpoint can still
+	// serve the call; negative is not to wait at all.
+	Wait time.Duration
 	// MaxIdleConnections kept to one endpoint. Default 64, as many as there may be:
 	// fewer would have a burst hang up and connect again with every other call.
 	// The process-wide limit takes the oldest where descriptors run short.
@@ -57,6 +63,7 @@ func (c Config) WithDefaults() Config {
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, time.Second)
 	c.SafeIdle = cmp.Or(c.SafeIdle, 3*time.Second)
 	c.MaxIdle = cmp.Or(c.MaxIdle, 55*time.Second)
+	c.Wait = cmp.Or(c.Wait, time.Second)
 	c.MaxConnections = cmp.Or(c.MaxConnections, 64)
 	c.MaxIdleConnections = cmp.Or(c.MaxIdleConnections, 64)
 	c.MaxHeader = cmp.Or(c.MaxHeader, 64<<10)

@@ -13,7 +13,7 @@ import (
 // fails. It waits for its slots as long as wait lasts, and dials as long as
 // dialing lasts and ConnectTimeout allows. slotted: the caller holds the
 // descriptor's slot too.
-func (p *Pool) connect(wait, dialing context.Context, slotted bool) (c *conn, f *failure) {
+func (p *Pool) connect(dialing context.Context, wait queuer, slotted bool) (c *conn, f *failure) {
 	permit := true
 	defer func() {
 		if permit {
@@ -23,12 +23,14 @@ func (p *Pool) connect(wait, dialing context.Context, slotted bool) (c *conn, f 
 			p.permitBack()
 		}
 	}()
-	if !slotted && !p.slots.acquire(wait.Done()) {
-		return nil, &failure{code: lift.Unavailable, err: errNoSlot}
+	if !slotted {
+		if f := p.slots.acquire(wait); f != nil {
+			return nil, f
+		}
+		slotted = true
 	}
-	slotted = true
-	if !p.slots.connect(wait.Done()) {
-		return nil, &failure{code: lift.Unavailable, err: errConnects}
+	if f := p.slots.connect(wait); f != nil {
+		return nil, f
 	}
 	nc, err := p.dial(dialing)
 	if err != nil {
@@ -52,8 +54,8 @@ func (p *Pool) dial(ctx context.Context) (net.Conn, error) {
 
 // unconnected is why no connection could be opened.
 func unconnected(err error) *failure {
-	if errors.Is(err, lift.Misconfigured) {
-		return &failure{code: lift.Misconfigured, err: err}
+	if own, ok := errors.AsType[*coded](err); ok {
+		return &failure{code: own.code, err: err}
 	}
 	return &failure{code: lift.Unavailable, err: err}
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/liftmesh/lift"
 )
 
 // dialer opens the connections to one endpoint, whatever is spoken over them.
@@ -59,6 +62,10 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 	var why *net.OpError
 	var dns *net.DNSError
 	switch {
+	case outOfDescriptors(err):
+		return nil, &coded{lift.Busy, fmt.Errorf("no file descriptor is left for a connection; raise the limit of open files (ulimit -n), or lower limits.connections so that Lift closes idle connections sooner (%w)", err)}
+	case errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM):
+		return nil, &coded{lift.Busy, fmt.Errorf("the kernel has no memory left for a connection; see what takes it on this machine (%w)", err)}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("connection refused: nothing listens there; is the instance running? (%w)", err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &why) && why.Timeout():
@@ -67,9 +74,21 @@ func (d *dialer) connect(ctx context.Context) (net.Conn, error) {
 		return nil, fmt.Errorf("no way there: is the address right, and the network of this function? (%w)", err)
 	case errors.As(err, &dns):
 		return nil, fmt.Errorf("the name cannot be resolved: is the address right? (%w)", err)
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return nil, fmt.Errorf("this process has no file descriptor left; lower the limits of connections (%w)", err)
 	default:
 		return nil, fmt.Errorf("cannot connect: %w", err)
 	}
+}
+
+// outOfDescriptors reports whether this process (EMFILE) or the machine (ENFILE) has
+// as many files open as it may. A failed look-up of a name says so in words alone.
+func outOfDescriptors(err error) bool {
+	for _, limit := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(err, limit) {
+			return true
+		}
+		if dns, ok := errors.AsType[*net.DNSError](err); ok && strings.Contains(dns.Err, limit.Error()) {
+			return true
+		}
+	}
+	return false
 }

@@ -96,7 +96,7 @@ func (x *exchange) send(c *conn) (*http.Response, *failure) {
 		f.unsent = true
 		return nil, f
 	}
-	o, u := x.outgoing(x.way)
+	o, u := x.outgoing(&x.bounds)
 	c.begin(u)
 	resp, err := c.client.RoundTrip(&o.Request)
 	if err != nil {

@@ -22,15 +22,29 @@ type failure struct {
 	unsent bool
 	// elsewhere: the endpoint cannot have begun, and over another connection it may.
 	elsewhere bool
+	// unwanted: a connect gave up its place in the queue, as nobody waited for it.
+	unwanted bool
 }
+
+// coded is an error that is not the endpoint's fault, with the code that says whose.
+type coded struct {
+	code lift.Code
+	error
+}
+
+// Unwrap returns the cause.
+func (e *coded) Unwrap() error { return e.error }
 
 // cause is who cut an exchange short.
 type cause uint8
 
 const (
 	uncut    cause = iota
-	timedOut       // the attempt's own timeout
+	timedOut       // the attempt's own timeout, with the request sent whole
+	stalled        // the attempt's own timeout, with the endpoint not taking the request
+	crowded        // the wait for a limit
 	deadline       // the call's deadline
+	starved        // the call's deadline, with the caller not having sent its request whole
 	canceled       // the call's caller
 )
 
@@ -110,12 +124,19 @@ func plain(err error) string {
 	return s
 }
 
-func cutBy(why cause, cancelErr error) *failure {
+// failure is what a cut means, nil for none.
+func (b *bounds) failure(why cause, cancelErr error) *failure {
 	switch why {
 	case timedOut:
 		return &failure{code: lift.AttemptTimeout, err: errors.New("no answer within the attempt's timeout; look at that instance, or raise attempt_timeout (if it is not set, an attempt has half of the call's time)")}
+	case stalled:
+		return &failure{code: lift.AttemptTimeout, err: errors.New("the endpoint took no more of the request within the attempt's timeout; look at that instance, or raise attempt_timeout")}
+	case crowded:
+		return &failure{code: lift.Busy, err: b.watch.full()}
 	case deadline:
 		return &failure{code: lift.DeadlineExceeded, err: errors.New("the call's time was up; give it more, or see by the attempts what took it")}
+	case starved:
+		return &failure{code: lift.DeadlineExceeded, err: errors.New("the caller had not sent its request whole when the call's time was up; send it sooner, or give the call more time")}
 	case canceled:
 		if cancelErr == nil {
 			cancelErr = context.Canceled
@@ -124,6 +145,16 @@ func cutBy(why cause, cancelErr error) *failure {
 	default:
 		return nil
 	}
+}
+
+// timeUp is the failure of a call whose time is up, as the endpoint was first to say.
+func (b *bounds) timeUp() *failure {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.watch.party == caller {
+		return b.failure(starved, nil)
+	}
+	return b.failure(deadline, nil)
 }
 
 // fail ends an exchange without an answer: the record of the attempt and the

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/liftmesh/lift"
@@ -30,8 +31,10 @@ func (p *Pool) take(x *exchange, what want) (c *conn, doubtful bool, f *failure)
 	for now := x.began; ; now = p.now() {
 		c, doubtful, w := p.pick(now, what)
 		if w != nil {
+			x.await(room, p.allBusy)
 			select {
 			case g := <-w.granted:
+				x.dequeued()
 				c = g.conn
 			case <-x.Done():
 				p.abandon(w)
@@ -43,6 +46,11 @@ func (p *Pool) take(x *exchange, what want) (c *conn, doubtful bool, f *failure)
 		}
 		c.close() // it died while it was idle: seen now, nothing is lost
 	}
+}
+
+// allBusy is the error of a call that found no connection.
+func (p *Pool) allBusy() error {
+	return fmt.Errorf("all %d connections to the endpoint carry calls, which is the limit; end calls that hold one, such as streams, or raise connections.max (or connections.wait, %s, to wait longer for one)", p.cfg.MaxConnections, max(0, p.cfg.Wait))
 }
 
 // pick is take without waiting: a connection, a permit, or a place in the queue.

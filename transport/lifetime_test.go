@@ -44,7 +44,7 @@ func TestMaxAge(t *testing.T) {
 // goes, and who waits for one gets a fresh one.
 func TestMaxAgeWhileBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, ticking(5), transport.Config{MaxAge: time.Second, MaxConnections: 1})
+		b := newBench(t, ticking(5), transport.Config{MaxAge: time.Second, MaxConnections: 1, Wait: time.Minute})
 		c := b.call("GET", nil)
 		_, r := b.open(t, c)
 		b.up.set(false, healthy)

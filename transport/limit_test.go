@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -65,7 +66,8 @@ func TestFullPoolIsFair(t *testing.T) {
 	})
 }
 
-// Who waits in vain is cut by its own limits, was not reached, and leaves no gap.
+// A call that waits in vain is told of the limit when the wait or its time is over. It
+// reached nobody, and leaves no gap.
 func TestWaitingIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, slow(3*time.Second), transport.Config{MaxConnections: 1})
@@ -77,15 +79,22 @@ func TestWaitingIsCut(t *testing.T) {
 			done <- err
 		}()
 		synctest.Wait()
-		late := b.call("GET", nil)
-		_, err := b.RoundTrip(late)
-		wantError(t, err, lift.AttemptTimeout)
-		if late.Reached != lift.NotReached {
-			t.Errorf("reached %s", late.Reached)
+		for _, tt := range []struct{ left, want time.Duration }{{10 * time.Second, time.Second}, {300 * time.Millisecond, 300 * time.Millisecond}} {
+			late := b.call("GET", nil)
+			late.Call.Deadline = late.Began.Wall.Add(tt.left)
+			began := time.Now()
+			_, err := b.RoundTrip(late)
+			wantError(t, err, lift.Busy)
+			if !strings.Contains(err.Error(), "all 1 connections") || !strings.Contains(err.Error(), "connections.max") {
+				t.Errorf("got %v", err)
+			}
+			if late.Reached != lift.NotReached || late.Queued != tt.want || time.Since(began) != tt.want {
+				t.Errorf("reached %s, queued %s of %s", late.Reached, late.Queued, time.Since(began))
+			}
 		}
 		gone := b.call("GET", nil)
 		time.AfterFunc(time.Millisecond, func() { gone.Cancel(nil) })
-		_, err = b.RoundTrip(gone)
+		_, err := b.RoundTrip(gone)
 		wantError(t, err, lift.CallCanceled)
 		if err := <-done; err != nil {
 			t.Fatal(err)

@@ -42,14 +42,17 @@ type Mux struct {
 
 	wanting atomic.Int32 // len(waiters), for who does not hold mu
 
-	mu       sync.Mutex // never held while a connection is read, written or closed
-	conns    []*muxConn // open, the one opened last comes last
-	opening  int        // being opened; with conns at most MaxConnections
-	opened   int        // how many there have been
-	width    int        // how many calls one is expected to take
-	waiters  []*muxWaiter
-	unwanted chan struct{} // closed when nobody waits any longer
-	closed   bool
+	mu        sync.Mutex   // never held while a connection is read, written or closed
+	conns     []*muxConn   // open, the one opened last comes last
+	opening   int          // being opened; with conns at most MaxConnections
+	queued    int          // how many of these wait for a slot of the process
+	slotsFull func() error // the error of that limit
+	told      obstacle     // what those who wait were told that they wait for
+	opened    int          // how many there have been
+	width     int          // how many calls one is expected to take
+	waiters   []*muxWaiter
+	unwanted  chan struct{} // closed when nobody waits any longer
+	closed    bool
 }
 
 // NewMux returns the way to the endpoint at addr (host:port). Nothing is opened yet.
@@ -210,6 +213,9 @@ func (m *Mux) expire(now lift.Instant) {
 // unlock lets go of m.mu and closes the connections that take no more calls and
 // carry none.
 func (m *Mux) unlock() {
+	if len(m.waiters) > 0 {
+		m.tellAll()
+	}
 	var done []*muxConn
 	kept := m.conns[:0]
 	for _, c := range m.conns {

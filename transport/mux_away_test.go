@@ -213,9 +213,8 @@ func TestMuxWaiting(t *testing.T) {
 		holding := b.background(first)
 		synctest.Wait()
 		short := b.call("GET", nil)
-		short.Timeout = 100 * time.Millisecond
-		short.Deadline = b.clock.now().Wall.Add(100 * time.Millisecond)
-		if o := <-b.background(short); lift.CodeOf(o.err) != lift.AttemptTimeout || o.took != 100*time.Millisecond || short.Reached != lift.NotReached {
+		short.Call.Deadline = b.clock.now().Wall.Add(100 * time.Millisecond)
+		if o := <-b.background(short); lift.CodeOf(o.err) != lift.Busy || o.took != 100*time.Millisecond || short.Reached != lift.NotReached {
 			t.Errorf("%+v; %+v", o, short)
 		}
 		next := b.background(b.call("POST", nil))

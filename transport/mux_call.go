@@ -38,9 +38,11 @@ func (m *Mux) RoundTrip(a *lift.Attempt) (*lift.Response, error) {
 	resp, f := x.call(a)
 	a.Fresh = x.fresh
 	if f == nil {
+		x.account(a)
 		return resp, nil
 	}
 	x.give(nil)
+	x.account(a)
 	a.Reached = max(a.Reached, x.reached)
 	return nil, x.failed(a, f)
 }
@@ -110,7 +112,7 @@ func (x *muxExchange) send() *failure {
 		return got.failure
 	}
 	x.conn = got.conn
-	o, u := x.outgoing(x.way)
+	o, u := x.outgoing(&x.bounds)
 	x.sent = x.now()
 	x.mu.Lock()
 	x.upload = u

@@ -84,7 +84,7 @@ func (x *muxExchange) streamFailure(e http2.StreamError, f *failure) {
 	case e.Code == http2.ErrCodeHTTP11Required:
 		f.err = errors.New("the endpoint wants HTTP/1.1 for this (HTTP_1_1_REQUIRED); set protocol: http")
 	case x.timeIsUp(e):
-		*f = *cutBy(deadline, nil)
+		*f = *x.timeUp()
 	default:
 		f.err = fmt.Errorf("the endpoint reset the call before it answered (%v)", e.Code)
 	}
@@ -108,7 +108,7 @@ func (x *muxExchange) brokenOff(err error, n, size int64) *failure {
 	}
 	if stream, ok := errors.AsType[http2.StreamError](err); ok {
 		if x.timeIsUp(stream) {
-			return cutBy(deadline, nil)
+			return x.timeUp()
 		}
 		err = fmt.Errorf("the endpoint reset it: %v", stream.Code)
 	} else if c := x.conn; c != nil {

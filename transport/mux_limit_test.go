@@ -81,14 +81,14 @@ func TestMuxOpensNothingUnwanted(t *testing.T) {
 		one.answers(after(100 * time.Millisecond))
 		clock := newClock()
 		a := transport.NewMux("one.test:80", transport.Options{Dial: one.dial, Slots: slots})
-		b := transport.NewMux("two.test:80", transport.Options{Dial: two.dial, Slots: slots, Now: clock.now})
+		b := transport.NewMux("two.test:80", transport.Options{Dial: two.dial, Slots: slots, Now: clock.now, Config: transport.Config{Wait: 10 * time.Millisecond}})
 		go func() { _, _ = a.RoundTrip(tryOf(&lift.Call{})) }()
 		synctest.Wait()
-		c := aCall(clock, "POST", nil)
-		c.Timeout = 10 * time.Millisecond
-		c.Deadline = c.Began.Wall.Add(10 * time.Millisecond)
-		_, err := b.RoundTrip(c)
-		wantError(t, err, lift.AttemptTimeout)
+		_, err := b.RoundTrip(aCall(clock, "POST", nil))
+		wantError(t, err, lift.Busy)
+		if !strings.Contains(err.Error(), "its 1 connections") || !strings.Contains(err.Error(), "limits.connections") {
+			t.Errorf("got %v", err)
+		}
 		time.Sleep(time.Second)
 		if n := len(two.all()); n != 0 {
 			t.Errorf("%d connections for nobody", n)

@@ -29,12 +29,13 @@ func (m *Mux) open(wait <-chan struct{}, keep bool) (f *failure) {
 // connect opens a connection and waits until the endpoint has said its settings,
 // which is what shows that it speaks HTTP/2, and how many calls it takes at once.
 func (m *Mux) connect(wait <-chan struct{}) (*muxConn, *failure) {
-	if !m.slots.acquire(wait) {
-		return nil, &failure{code: lift.Unavailable, err: errNoSlot}
+	q := muxQueuer{m, wait}
+	if f := m.slots.acquire(q); f != nil {
+		return nil, f
 	}
-	if !m.slots.connect(wait) {
+	if f := m.slots.connect(q); f != nil {
 		m.slots.release()
-		return nil, &failure{code: lift.Unavailable, err: errConnects}
+		return nil, f
 	}
 	defer m.slots.connected()
 	nc, _, err := m.dialer.open(context.Background())
@@ -101,6 +102,9 @@ func (m *Mux) arrived(c *muxConn, f *failure, keep bool) {
 		if !keep || m.closed {
 			m.spare(c, now)
 		}
+		m.keepFew()
+	case f != nil && f.unwanted:
+		m.provide(now) // for who came meanwhile
 	case c != nil:
 		f = &failure{code: lift.Unavailable, err: errors.New("the endpoint hung up at once")}
 		fallthrough

@@ -9,6 +9,7 @@ import (
 
 // muxWaiter is a call for which there is no place yet.
 type muxWaiter struct {
+	x       *muxExchange
 	serial  int         // the pool's last connection when it came
 	granted chan placed // holds one
 }
@@ -35,10 +36,11 @@ func (m *Mux) place(x *muxExchange) placed {
 			got.idle = got.conn.calls == 1
 			m.unlock()
 		} else {
-			w := &muxWaiter{serial: m.opened, granted: make(chan placed, 1)}
+			w := &muxWaiter{x: x, serial: m.opened, granted: make(chan placed, 1)}
 			m.waiters = append(m.waiters, w)
 			m.wanting.Store(int32(len(m.waiters))) //nolint:gosec // calls are fewer
 			m.provide(now)
+			m.tell(x)
 			soon := m.soonFree(now)
 			m.unlock()
 			if soon {
@@ -46,6 +48,7 @@ func (m *Mux) place(x *muxExchange) placed {
 			}
 			select {
 			case got = <-w.granted:
+				x.dequeued()
 			case <-x.Done():
 				m.abandon(w)
 				return placed{failure: x.cutFailure()}

@@ -62,7 +62,8 @@ func NewPool(addr string, o Options) *Pool {
 	p.http.Protocols = &only
 	p.http.DisableCompression = true // what the caller asked for is what it gets
 	p.http.MaxResponseHeaderBytes = int64(p.cfg.MaxHeader)
-	p.http.ExpectContinueTimeout = p.cfg.ConnectTimeout
+	// An endpoint that does not know Expect must not cost an attempt its timeout.
+	p.http.ExpectContinueTimeout = p.cfg.ConnectTimeout / 2
 	p.http.DialContext = handOver
 	p.slots.join(p)
 	return p
@@ -97,7 +98,7 @@ func (p *Pool) Warm(ctx context.Context, n int) error {
 			var err error
 			defer func() { errs <- err }()
 			defer p.contain("warming", func(cause error) { err = cause })
-			c, f := p.connect(ctx, ctx, false)
+			c, f := p.connect(ctx, quietly{ctx.Done()}, false)
 			if f != nil {
 				err = &lift.Error{Code: f.code, Endpoint: p.addr, Err: f.err}
 				return

@@ -141,7 +141,7 @@ func (p *Pool) openBeside(x *exchange) *beside {
 		defer p.contain("opening a connection", func(err error) {
 			b.opened <- opening{failure: &failure{code: lift.Internal, err: err}}
 		})
-		c, f := p.connect(x, context.Background(), true)
+		c, f := p.connect(context.Background(), quietly{x.Done()}, true)
 		b.arrive(c, f)
 	}()
 	return b

@@ -142,14 +142,14 @@ func (r *request) announce(list string) {
 }
 
 // outgoing makes one request to send. u is its upload if the body is live.
-func (r *request) outgoing(w *way) (o *outgoing, u *upload) {
+func (r *request) outgoing(b *bounds) (o *outgoing, u *upload) {
 	o = &outgoing{Request: http.Request{
-		Method: r.method, URL: &r.url, Header: r.header, Host: w.cfg.Host,
+		Method: r.method, URL: &r.url, Header: r.header, Host: b.cfg.Host,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}}
 	switch {
 	case r.live:
-		u = w.newUpload(r.body)
+		u = b.newUpload(r.body)
 		o.Body, o.ContentLength = u, u.size
 		if u.size < 0 {
 			// Said outright, for net/http would wait up to 200 ms to see if

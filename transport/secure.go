@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -66,7 +65,7 @@ func (s *securer) secure(ctx context.Context, nc net.Conn) (*secured, error) {
 	m, err := s.tls.current(s.log)
 	if err != nil {
 		_ = nc.Close()
-		return nil, &misconfigured{fmt.Errorf("TLS: %w", err)}
+		return nil, &coded{lift.Misconfigured, fmt.Errorf("TLS: %w", err)}
 	}
 	s.tls.warn(s.log)
 	out := &secured{wire: &wire{Conn: nc}, demanded: new(atomic.Bool), shown: m.pair != nil}
@@ -87,12 +86,3 @@ func (s *securer) secure(ctx context.Context, nc net.Conn) (*secured, error) {
 	}
 	return out, nil
 }
-
-// misconfigured is an error of the service's configuration.
-type misconfigured struct{ error }
-
-// Is makes it [lift.Misconfigured].
-func (misconfigured) Is(target error) bool { return errors.Is(target, lift.Misconfigured) }
-
-// Unwrap returns the cause.
-func (m misconfigured) Unwrap() error { return m.error }

@@ -2,7 +2,7 @@ package transport
 
 import (
 	"cmp"
-	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,12 +15,6 @@ import (
 const (
 	DefaultConnections = 256
 	DefaultConnects    = 4
-)
-
-// What a call dies of that has come to these limits in its time.
-var (
-	errNoSlot   = errors.New("no connection was free in this process; is something holding many calls open?")
-	errConnects = errors.New("too many connects are under way in this process")
 )
 
 // Slots is what all pools of a process share: how many connections may be open,
@@ -51,20 +45,62 @@ func NewSlots(connections, connects int) *Slots {
 	return &Slots{connections: make(chan struct{}, connections), connects: make(chan struct{}, connects)}
 }
 
-// acquire waits for a connection's slot until done, first come, first served.
-func (s *Slots) acquire(done <-chan struct{}) bool {
+// queuer waits in a queue: it is told when it has to, and when that is over, and
+// leaves the queue when Done is closed.
+type queuer interface {
+	Done() <-chan struct{}
+	// await is told of [room] and the limit.
+	await(p party, full func() error)
+	// dequeued ends the wait, whether its turn came or not.
+	dequeued()
+}
+
+// quietly is a queuer whose waiting nobody counts.
+type quietly struct{ done <-chan struct{} }
+
+// Done implements queuer.
+func (q quietly) Done() <-chan struct{} { return q.done }
+
+func (quietly) await(party, func() error) {}
+func (quietly) dequeued()                 {}
+
+// acquire takes a connection's slot, first come, first served. It returns the error
+// of the limit, whose code is Busy, if q gave up before its turn.
+func (s *Slots) acquire(q queuer) *failure {
 	if s == nil || s.try() {
-		return true
+		return nil
 	}
 	s.waiting.Add(1) // from here on nobody puts a connection by
 	defer s.waiting.Add(-1)
 	s.shed()
+	return enqueue(q, s.connections, s.allOpen)
+}
+
+// enqueue waits for a place in slots.
+func enqueue(q queuer, slots chan struct{}, full func() error) *failure {
 	select {
-	case s.connections <- struct{}{}:
-		return true
-	case <-done:
-		return false
+	case slots <- struct{}{}:
+		return nil
+	default:
 	}
+	q.await(room, full)
+	defer q.dequeued()
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-q.Done():
+		return &failure{code: lift.Busy, err: full(), unwanted: true}
+	}
+}
+
+// allOpen is the error of a call that found no slot for its connection.
+func (s *Slots) allOpen() error {
+	return fmt.Errorf("this process has its %d connections in use, which is its limit; end calls that hold one, such as streams, or raise limits.connections", cap(s.connections))
+}
+
+// allOpening is the error of a call that found no slot for its connect.
+func (s *Slots) allOpening() error {
+	return fmt.Errorf("this process has %d connects under way, which is its limit; see which endpoints do not accept, or raise limits.connects", cap(s.connects))
 }
 
 // tryAcquire is acquire for who does not wait.
@@ -87,17 +123,13 @@ func (s *Slots) release() {
 	}
 }
 
-// connect waits until it may open a connection; the caller ends it by connected.
-func (s *Slots) connect(done <-chan struct{}) bool {
+// connect takes the slot of a connect, as [Slots.acquire] does; the caller ends it by
+// connected.
+func (s *Slots) connect(q queuer) *failure {
 	if s == nil {
-		return true
+		return nil
 	}
-	select {
-	case s.connects <- struct{}{}:
-		return true
-	case <-done:
-		return false
-	}
+	return enqueue(q, s.connects, s.allOpening)
 }
 
 func (s *Slots) connected() {

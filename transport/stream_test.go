@@ -260,7 +260,7 @@ func TestUploadBreaks(t *testing.T) {
 		{"too short", func(w *io.PipeWriter) { _, _ = w.Write([]byte("half")); _ = w.Close() }, 8, lift.CallCanceled, 0},
 		{"too long", func(w *io.PipeWriter) { _, _ = w.Write([]byte("twice")); _ = w.Close() }, 3, lift.CallCanceled, 0},
 		{"too large", func(w *io.PipeWriter) { _ = w.CloseWithError(lift.TooLarge) }, -1, lift.TooLarge, 0},
-		{"stalls", func(w *io.PipeWriter) { _, _ = w.Write([]byte("half")) }, -1, lift.AttemptTimeout, time.Second},
+		{"stalls", func(w *io.PipeWriter) { _, _ = w.Write([]byte("half")) }, -1, lift.DeadlineExceeded, 10 * time.Second},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -227,7 +227,7 @@ func TestUpgradeCounts(t *testing.T) {
 		b := newBench(t, echo, transport.Config{MaxConnections: 1})
 		_, w, resp, r := b.upgraded(t)
 		_, err := b.RoundTrip(b.call("GET", nil))
-		wantError(t, err, lift.AttemptTimeout)
+		wantError(t, err, lift.Busy)
 		wantBytes(t, r, "hi")
 		b.up.set(false, healthy)
 		_ = w.Close()

@@ -29,9 +29,9 @@ func (e *uploadError) Unwrap() error { return e.err }
 // connection does. The goroutine ends with the exchange, or with the read that
 // it is in: whoever made the call closes the body when the call is over.
 type upload struct {
-	way  *way
-	body *lift.Body
-	size int64 // declared, -1 if unknown
+	bounds *bounds // are told when the caller is waited for
+	body   *lift.Body
+	size   int64 // declared, -1 if unknown
 	// trailer is the request's, filled at the body's end; only what was announced.
 	trailer http.Header
 	begin   sync.Once
@@ -52,8 +52,12 @@ type chunk struct {
 	err  error
 }
 
-func (w *way) newUpload(b *lift.Body) *upload {
-	return &upload{way: w, body: b, size: b.Size(), over: make(chan struct{}), chunks: make(chan chunk), taken: make(chan struct{})}
+func (b *bounds) newUpload(body *lift.Body) *upload {
+	u := &upload{bounds: b, body: body, size: body.Size(), over: make(chan struct{}), chunks: make(chan chunk), taken: make(chan struct{})}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watch.upload, b.watch.unsent = u, true
+	return u
 }
 
 // abort ends the exchange's interest in the body. Safe for concurrent use, on nil too.
@@ -79,12 +83,16 @@ func (u *upload) Read(p []byte) (int, error) {
 				return 0, errUploadEnded
 			}
 		}
+		// That this is called means that all which came before is on its way.
+		u.bounds.uploading(u, caller, false)
 		select {
 		case c := <-u.chunks:
 			u.rest, u.err, u.lent = c.data, c.err, true
-			if u.err == io.EOF && u.trailer != nil { //nolint:errorlint // the pump passes it on as it is
+			whole := u.err == io.EOF //nolint:errorlint // the pump passes it on as it is
+			if whole {
 				u.finish()
 			}
+			u.bounds.uploading(u, endpoint, whole)
 		case <-u.over:
 			return 0, errUploadEnded
 		}
@@ -114,7 +122,7 @@ func (u *upload) Close() error {
 }
 
 func (u *upload) pump() {
-	defer u.way.contain("reading a request's body", func(err error) { u.give(chunk{err: &uploadError{err}}) })
+	defer u.bounds.contain("reading a request's body", func(err error) { u.give(chunk{err: &uploadError{err}}) })
 	r, err := u.body.Reader()
 	if err != nil {
 		u.give(chunk{err: &uploadError{err}})

@@ -39,12 +39,14 @@ func build(cfg *config.Config, log *slog.Logger) *program {
 	}
 	cfg.Attach(p.now, log)
 	p.mesh = mesh.New(mesh.Options{
-		Services:   cfg.Services,
-		Broken:     cfg.Broken,
-		Now:        p.now,
-		Invocation: p.invocation.deadline,
-		Log:        log,
-		OnCall:     p.called,
+		Services:    cfg.Services,
+		Broken:      cfg.Broken,
+		Connections: cfg.Connections,
+		Connects:    cfg.Connects,
+		Now:         p.now,
+		Invocation:  p.invocation.deadline,
+		Log:         log,
+		OnCall:      p.called,
 	})
 	p.sidecar = sidecar.Config{
 		Socket: cfg.Socket,

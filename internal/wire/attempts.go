@@ -31,6 +31,7 @@ func Attempts(attempts []lift.AttemptRecord, began lift.Instant) []*liftv1.Attem
 		w.BeganNanos = int64(a.Began.Since(began))
 		w.DurationNanos = int64(a.Duration())
 		w.TimeoutNanos = int64(a.Timeout)
+		w.QueuedNanos, w.SendingNanos = int64(a.Queued), int64(a.Sending)
 		w.Fresh, w.Probe = a.Fresh, a.Probe
 		w.Candidates = int32(min(a.Candidates, 1<<30)) //nolint:gosec // bounded
 		w.Why = text(a.Why)
@@ -50,6 +51,8 @@ func FromAttempts(into []lift.AttemptRecord, attempts []*liftv1.Attempt, began l
 			Endpoint:   lift.Endpoint{ID: w.GetEndpointId(), Addr: w.GetEndpointAddr(), Zone: w.GetZone()},
 			Began:      later(began, w.GetBeganNanos()),
 			Timeout:    time.Duration(w.GetTimeoutNanos()),
+			Queued:     time.Duration(w.GetQueuedNanos()),
+			Sending:    time.Duration(w.GetSendingNanos()),
 			Candidates: int(w.GetCandidates()),
 			Why:        w.GetWhy(),
 			Probe:      w.GetProbe(),
@@ -86,7 +89,7 @@ func later(i lift.Instant, nanos int64) lift.Instant {
 // outcome and reached take what a newer peer knows and we do not as the zero value.
 
 func outcome(o liftv1.Outcome) lift.Outcome {
-	if o < 0 || o > liftv1.Outcome(lift.Straddled) {
+	if o < 0 || o > liftv1.Outcome(lift.Limited) {
 		return lift.Unjudged
 	}
 	return lift.Outcome(o)

@@ -47,7 +47,7 @@ func TestErrorThereAndBack(t *testing.T) {
 	e := &lift.Error{
 		Code: lift.Unavailable, Service: "orders", Endpoint: "10.0.0.1:80", Reached: lift.MayHaveActed, Err: errors.New("reset\xff"),
 		Attempts: []lift.AttemptRecord{
-			{Endpoint: lift.Endpoint{ID: "i", Addr: "10.0.0.1:80", Zone: "z"}, Began: at, Ended: lift.Instant{Wall: at.Wall.Add(time.Second), Mono: at.Mono + time.Second}, Timeout: time.Minute, Candidates: 3, Why: "least", Probe: true, Fresh: true, Status: 503, Outcome: lift.Overloaded, Reached: lift.Answered, Err: errors.New("503")},
+			{Endpoint: lift.Endpoint{ID: "i", Addr: "10.0.0.1:80", Zone: "z"}, Began: at, Ended: lift.Instant{Wall: at.Wall.Add(time.Second), Mono: at.Mono + time.Second}, Timeout: time.Minute, Queued: 3, Sending: 4, Candidates: 3, Why: "least", Probe: true, Fresh: true, Status: 503, Outcome: lift.Overloaded, Reached: lift.Answered, Err: errors.New("503")},
 			{Endpoint: lift.Endpoint{Addr: "10.0.0.2:80"}, Began: at},
 		},
 	}
@@ -64,7 +64,7 @@ func TestErrorThereAndBack(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	a := got.Attempts[0]
-	if !a.Endpoint.Equal(e.Attempts[0].Endpoint) || a.Began != at || a.Duration() != time.Second || a.Timeout != time.Minute || a.Candidates != 3 || a.Why != "least" || !a.Probe || !a.Fresh || a.Status != 503 || a.Outcome != lift.Overloaded || a.Reached != lift.Answered || a.Err.Error() != "503" {
+	if !a.Endpoint.Equal(e.Attempts[0].Endpoint) || a.Began != at || a.Duration() != time.Second || a.Timeout != time.Minute || a.Queued != 3 || a.Sending != 4 || a.Candidates != 3 || a.Why != "least" || !a.Probe || !a.Fresh || a.Status != 503 || a.Outcome != lift.Overloaded || a.Reached != lift.Answered || a.Err.Error() != "503" {
 		t.Errorf("%+v", a)
 	}
 	if b := got.Attempts[1]; b.Duration() != 0 || b.Err != nil {

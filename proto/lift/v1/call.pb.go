@@ -91,6 +91,8 @@ const (
 	Outcome_OUTCOME_CUT_SHORT Outcome = 6
 	// A freeze lay inside.
 	Outcome_OUTCOME_STRADDLED Outcome = 7
+	// A limit of the sidecar kept it from the endpoint.
+	Outcome_OUTCOME_LIMITED Outcome = 8
 )
 
 // Enum value maps for Outcome.
@@ -104,6 +106,7 @@ var (
 		5: "OUTCOME_CANCELED",
 		6: "OUTCOME_CUT_SHORT",
 		7: "OUTCOME_STRADDLED",
+		8: "OUTCOME_LIMITED",
 	}
 	Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED":  0,
@@ -114,6 +117,7 @@ var (
 		"OUTCOME_CANCELED":     5,
 		"OUTCOME_CUT_SHORT":    6,
 		"OUTCOME_STRADDLED":    7,
+		"OUTCOME_LIMITED":      8,
 	}
 )
 
@@ -274,7 +278,12 @@ type Attempt struct {
 	// How the endpoint was chosen.
 	Why string `protobuf:"bytes,13,opt,name=why,proto3" json:"why,omitempty"`
 	// Why there was no whole answer, "" if there was.
-	Error         string `protobuf:"bytes,14,opt,name=error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,14,opt,name=error,proto3" json:"error,omitempty"`
+	// How much of its duration it waited for a limit of the sidecar, such as that of
+	// connections.
+	QueuedNanos int64 `protobuf:"varint,15,opt,name=queued_nanos,json=queuedNanos,proto3" json:"queued_nanos,omitempty"`
+	// How much of its duration it waited for the caller to send more of the request.
+	SendingNanos  int64 `protobuf:"varint,16,opt,name=sending_nanos,json=sendingNanos,proto3" json:"sending_nanos,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -407,6 +416,20 @@ func (x *Attempt) GetError() string {
 	return ""
 }
 
+func (x *Attempt) GetQueuedNanos() int64 {
+	if x != nil {
+		return x.QueuedNanos
+	}
+	return 0
+}
+
+func (x *Attempt) GetSendingNanos() int64 {
+	if x != nil {
+		return x.SendingNanos
+	}
+	return 0
+}
+
 // Error says why a call got no answer.
 type Error struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -502,7 +525,7 @@ const file_lift_v1_call_proto_rawDesc = "" +
 	"\x12lift/v1/call.proto\x12\alift.v1\"1\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\fR\x05value\"\xb4\x03\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\xfc\x03\n" +
 	"\aAttempt\x12#\n" +
 	"\rendpoint_addr\x18\x01 \x01(\tR\fendpointAddr\x12\x1f\n" +
 	"\vendpoint_id\x18\x02 \x01(\tR\n" +
@@ -522,7 +545,9 @@ const file_lift_v1_call_proto_rawDesc = "" +
 	"candidates\x18\f \x01(\x05R\n" +
 	"candidates\x12\x10\n" +
 	"\x03why\x18\r \x01(\tR\x03why\x12\x14\n" +
-	"\x05error\x18\x0e \x01(\tR\x05error\"\xc5\x01\n" +
+	"\x05error\x18\x0e \x01(\tR\x05error\x12!\n" +
+	"\fqueued_nanos\x18\x0f \x01(\x03R\vqueuedNanos\x12#\n" +
+	"\rsending_nanos\x18\x10 \x01(\x03R\fsendingNanos\"\xc5\x01\n" +
 	"\x05Error\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x1a\n" +
@@ -533,7 +558,7 @@ const file_lift_v1_call_proto_rawDesc = "" +
 	"\vIdempotence\x12\x1b\n" +
 	"\x17IDEMPOTENCE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16IDEMPOTENCE_IDEMPOTENT\x10\x01\x12\x1e\n" +
-	"\x1aIDEMPOTENCE_NOT_IDEMPOTENT\x10\x02*\xbc\x01\n" +
+	"\x1aIDEMPOTENCE_NOT_IDEMPOTENT\x10\x02*\xd1\x01\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -543,7 +568,8 @@ const file_lift_v1_call_proto_rawDesc = "" +
 	"\x12OUTCOME_OVERLOADED\x10\x04\x12\x14\n" +
 	"\x10OUTCOME_CANCELED\x10\x05\x12\x15\n" +
 	"\x11OUTCOME_CUT_SHORT\x10\x06\x12\x15\n" +
-	"\x11OUTCOME_STRADDLED\x10\a*T\n" +
+	"\x11OUTCOME_STRADDLED\x10\a\x12\x13\n" +
+	"\x0fOUTCOME_LIMITED\x10\b*T\n" +
 	"\aReached\x12\x17\n" +
 	"\x13REACHED_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16REACHED_MAY_HAVE_ACTED\x10\x01\x12\x14\n" +
