@@ -11,44 +11,45 @@ import (
 	"time"
 )
 
-// Check is how a registry finds out whether an instance is well: it asks an
-// HTTP URL, or connects to a TCP address, or waits for the registrar to say so
+// Check is how a registry finds out whether an instance is healthy: by the answer of an
+// HTTP URL, by a connection to a TCP address, or by a sign of life from the registrar
 // within a TTL. At most one of the three is set.
 //
-// HTTP and TCP lead to the host of the instance's own address, at any port. Whoever
-// may announce an instance could otherwise have the registrar connect to any place
-// that it reaches. For the same reason redirects are not followed.
+// HTTP and TCP lead to the host of the instance's own address, at any port. A program
+// that may announce itself could otherwise have the registrar connect to any place that
+// the registrar reaches. For the same reason redirects are not followed.
 type Check struct {
-	// HTTP is a URL that answers 2xx while the instance is well.
+	// HTTP is a URL that answers 2xx while the instance is healthy.
 	HTTP string
-	// TCP is a host:port that takes connections while the instance is well.
+	// TCP is a host:port that accepts connections while the instance is healthy.
 	TCP string
 	// Host is the host that HTTP and TCP lead to instead of the instance's own, such
 	// as 127.0.0.1 where Lift and the instance share a machine; "" is the instance's
 	// own. It is a permission of whoever runs the registrar: the Lift API does not
 	// carry it, so a program that announces itself to a sidecar cannot set it.
 	Host string
-	// TTL is for how long a sign of life from the [Registrar] is good. The
-	// Registrar gives them while the process runs.
+	// TTL is how long a sign of life from the [Registrar] is valid. The Registrar gives
+	// them while the process runs. At least 1 s.
 	TTL time.Duration
-	// Interval is how often HTTP or TCP is asked; 0 is [DefaultInterval].
+	// Interval is the time between two questions to HTTP or TCP; 0 means
+	// [DefaultInterval]. At least 1 s.
 	Interval time.Duration
-	// Timeout is how long an answer may take; 0 is the Interval, at most 10 s.
+	// Timeout bounds an answer; 0 means the Interval, at most 10 s.
 	Timeout time.Duration
-	// RemoveAfter is how long an instance may be unwell before the registry
-	// forgets it; 0 is never. It is for processes that die without a word.
+	// RemoveAfter is how long an instance may be unhealthy before the registry forgets
+	// it; 0 means for ever. It is for processes that die without deregistering.
 	RemoveAfter time.Duration
 }
 
-// DefaultInterval is how often a check is made that does not say how often.
-// Source: the examples of Consul's documentation.
+// DefaultInterval is the interval of a check that sets none. Source: the examples of
+// Consul's documentation.
 const DefaultInterval = 10 * time.Second
 
 // IsZero reports whether there is no check.
 func (c Check) IsZero() bool { return c == Check{} }
 
-// WithDefaults returns the check with its defaults filled in. A check that asks
-// nobody has none.
+// WithDefaults returns the check with its defaults filled in. Only HTTP and TCP have
+// defaults.
 func (c Check) WithDefaults() Check {
 	if c.HTTP == "" && c.TCP == "" {
 		return c
@@ -76,7 +77,7 @@ func (c Check) validate(addr string) error {
 	case kinds != 1:
 		return errors.New("set one of http, tcp and ttl")
 	case c.TTL < 0 || c.Interval < 0 || c.Timeout < 0 || c.RemoveAfter < 0:
-		return errors.New("times are not negative")
+		return errors.New("times must not be negative")
 	case c.TTL != 0 && c.TTL < time.Second:
 		return fmt.Errorf("a ttl of %s is too short; 1s is the shortest", c.TTL)
 	case c.TTL != 0 && (c.Interval != 0 || c.Timeout != 0):

@@ -14,38 +14,38 @@ import (
 
 // Registrar announces instances to a registry, so that others find them.
 type Registrar interface {
-	// Register announces i, or puts it in the place of what was announced under
-	// i.ID. It returns once the registry has taken it, or with what was wrong;
-	// ctx bounds the wait. The Registrar keeps the announcement alive (a check's
-	// TTL, a registry that lost it) until Deregister. Safe for concurrent use.
+	// Register announces i, or replaces the instance that was announced under i.ID. It
+	// returns once the registry has accepted it, or an error; ctx bounds the wait. The
+	// Registrar keeps the announcement alive (a check's TTL, a registry that lost it)
+	// until Deregister. Safe for concurrent use.
 	Register(ctx context.Context, i Instance) error
-	// Deregister takes back what was announced under id. To take back what is not
-	// there is no error. Safe for concurrent use.
+	// Deregister removes the instance that was announced under id. It is not an error if
+	// there is none. Safe for concurrent use.
 	Deregister(ctx context.Context, id string) error
 }
 
-// Instance is what one announces of oneself. Check it with [Instance.Validate];
-// a [Registrar] is given valid ones.
+// Instance is what a program announces of itself. A [Registrar] takes those that
+// [Instance.Validate] accepts.
 type Instance struct {
-	// ID tells instances of the registry apart; announcing the same one again
-	// replaces it. Required. Up to 128 characters: letters, digits and -._:@
+	// ID identifies the instance in the registry; announcing the same ID again replaces
+	// it. Required. Up to 128 characters: letters, digits and -._:@
 	ID string
 	// Service is the name that others look for. Required, at most 63 characters:
-	// letters, digits, - and _ (what Consul and Cloud Map both take).
+	// letters, digits, - and _ (which both Consul and Cloud Map accept).
 	Service string
-	// Addr is where the instance is reached, host:port. Required. The host is an
-	// IP address or a name, and none that says "everywhere" (0.0.0.0, ::).
+	// Addr is where others reach the instance, host:port. Required. The host is an IP
+	// address or a name, but not an unspecified address (0.0.0.0, ::).
 	Addr string
 	// Zone is the availability zone id (use1-az1), "" if unknown.
 	Zone string
 	// Weight is the instance's share relative to others. 0 means 1; at most 65,535.
 	Weight int
-	// Tags are what a subset can be chosen by. None is empty.
+	// Tags are labels that callers can choose a subset by. None is empty.
 	Tags []string
 	// Meta is for people and tools; Lift does not read it. Keys are not empty.
 	Meta map[string]string
-	// Check says how the registry finds out whether the instance is well. The
-	// zero Check is none: the instance counts as well until it is taken back.
+	// Check says how the registry finds out whether the instance is healthy. The zero
+	// Check is none: the instance counts as healthy until it is deregistered.
 	Check Check
 }
 
@@ -91,7 +91,7 @@ func (i Instance) Validate() error {
 	return errors.Join(wrong...)
 }
 
-// reachable tells why nobody can connect to addr, nil if one might.
+// reachable returns why nobody can connect to addr, or nil.
 func reachable(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {

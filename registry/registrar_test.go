@@ -59,7 +59,7 @@ func TestInstanceValidate(t *testing.T) {
 		{"short TTL", func(i *registry.Instance) { i.Check = registry.Check{TTL: time.Millisecond} }, "too short"},
 		{"TTL with interval", func(i *registry.Instance) { i.Check = registry.Check{TTL: time.Minute, Interval: time.Minute} }, "neither interval"},
 		{"short interval", func(i *registry.Instance) { i.Check.Interval = time.Millisecond }, "too short"},
-		{"negative", func(i *registry.Instance) { i.Check.RemoveAfter = -1 }, "not negative"},
+		{"negative", func(i *registry.Instance) { i.Check.RemoveAfter = -1 }, "not be negative"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			i := good()

@@ -12,19 +12,19 @@ import (
 	"github.com/liftmesh/lift/registry"
 )
 
-// check is what is kept up for an instance.
+// check is the TTL check that is kept up for an instance in Consul.
 type check struct {
 	id    string
 	ttl   time.Duration // 0: there is none
 	every time.Duration // between two signs of life
-	probe probe         // nil: that we live is enough
+	probe probe         // nil: it is enough that this process lives
 }
 
-// leastTTL is below what a busy agent or a pause of ours takes for granted.
+// leastTTL is a time that a busy agent, or a pause of this process, stays below.
 const leastTTL = 10 * time.Second
 
-// checkOf turns what is wanted into what is kept up. A sign of life may be lost
-// twice before the instance counts as dead.
+// checkOf returns the check that keeps up i's. Two signs of life may be lost before the
+// instance counts as dead.
 func checkOf(i *registry.Instance, dial dialer) check {
 	w := i.Check.WithDefaults()
 	c := check{id: "lift:" + i.ID}
@@ -53,7 +53,7 @@ type keeper struct {
 	log      *slog.Logger
 
 	status  string // as last told to Consul
-	failing string // what Consul's answer was, "" if well
+	failing string // Consul's last answer, "" if it was good
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -108,8 +108,8 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-// rest waits for the next sign, a tenth of the time at random, and reports whether
-// there is one.
+// rest waits until the next sign is due, a tenth of the time at random. It reports false
+// if ctx has ended.
 func (k *keeper) rest(ctx context.Context) bool {
 	d := k.check.every
 	d -= time.Duration(float64(k.client.Rand()>>11) / (1 << 53) * float64(d/10))
@@ -123,7 +123,7 @@ func (k *keeper) rest(ctx context.Context) bool {
 	}
 }
 
-// look asks the instance how it is.
+// look asks the instance whether it is healthy.
 func (k *keeper) look(ctx context.Context) (status, output string) {
 	if k.check.probe == nil {
 		return api.HealthPassing, "Lift is alive"
@@ -135,7 +135,7 @@ func (k *keeper) look(ctx context.Context) (status, output string) {
 	return api.HealthPassing, output
 }
 
-// announce asks how the instance is, and announces it so.
+// announce asks the instance whether it is healthy, and announces it with the answer.
 func (k *keeper) announce(ctx context.Context) error {
 	var output string
 	k.status, output = k.look(ctx)
@@ -165,7 +165,7 @@ func (k *keeper) tell(ctx context.Context, status, output string) error {
 	return k.client.api.Agent().UpdateTTLOpts(k.check.id, output, status, q)
 }
 
-// turned notes that the instance is well, or not any more.
+// turned logs that the instance has become healthy or unhealthy.
 func (k *keeper) turned(status, output string) {
 	k.status = status
 	if status == api.HealthPassing {
@@ -175,7 +175,7 @@ func (k *keeper) turned(status, output string) {
 	k.log.Warn("the instance is not well; Consul is told so", "output", output)
 }
 
-// heard notes what Consul said, once for each change.
+// heard logs Consul's answer, once for each change.
 func (k *keeper) heard(err error) {
 	if err == nil {
 		if k.failing != "" {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// probe asks an instance how it is.
+// probe asks an instance whether it is healthy.
 type probe interface {
-	// ask returns what is worth telling, or why the instance is not well.
+	// ask returns a line for people, or why the instance is not healthy.
 	ask(ctx context.Context) (string, error)
 }
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// tcpProbe is content with a connection.
+// tcpProbe wants a connection to be accepted.
 type tcpProbe struct {
 	addr    string
 	timeout time.Duration
@@ -32,11 +32,11 @@ func (p tcpProbe) ask(ctx context.Context) (string, error) {
 		return "", late(ctx, p.timeout, err)
 	}
 	_ = conn.Close()
-	return "tcp " + p.addr + " takes connections", nil
+	return "tcp " + p.addr + " accepts connections", nil
 }
 
-// httpProbe wants a status of 2xx, over a connection of its own so that nothing
-// that is left of an earlier one is taken for life.
+// httpProbe wants a status of 2xx. Each question has a connection of its own, so that
+// the remains of an earlier one are not taken for life.
 type httpProbe struct {
 	url     string
 	timeout time.Duration
@@ -53,7 +53,7 @@ func (p httpProbe) ask(ctx context.Context) (string, error) {
 	req.Header.Set("User-Agent", "lift (health check)")
 	t := &http.Transport{DialContext: p.dial, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader}
 	defer t.CloseIdleConnections()
-	resp, err := t.RoundTrip(req) // no redirect is followed: it is no sign of life
+	resp, err := t.RoundTrip(req) // follows no redirect: it is not a sign of life, and could lead to another host
 	if err != nil {
 		return "", late(ctx, p.timeout, err)
 	}
@@ -64,7 +64,7 @@ func (p httpProbe) ask(ctx context.Context) (string, error) {
 	return fmt.Sprintf("GET %s answers %d", p.url, resp.StatusCode), nil
 }
 
-// late says how long it was waited for where that was the end.
+// late adds the timeout to err if that was the cause.
 func late(ctx context.Context, timeout time.Duration, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s: %w", timeout, err)

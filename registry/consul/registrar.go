@@ -15,11 +15,10 @@ import (
 	"github.com/liftmesh/lift/registry"
 )
 
-// Registrar announces instances by Consul's agent, each with a check that Lift
-// itself keeps up: it asks the instance, from where it runs, and Consul has to
-// hear from it within a TTL. So nobody has to be able to reach the instance but
-// its callers, and one that dies with its Lift is known as dead. It is safe for
-// concurrent use.
+// Registrar announces instances through Consul's agent. Lift itself asks each instance
+// whether it is healthy, from where Lift runs, and tells Consul within a TTL. So only its
+// callers have to reach the instance, and one that dies together with its Lift is known
+// to be dead. Safe for concurrent use.
 type Registrar struct {
 	client *Client
 	log    *slog.Logger
@@ -30,8 +29,8 @@ type Registrar struct {
 
 var _ registry.Registrar = (*Registrar)(nil)
 
-// Registrar returns a registrar that tells log, if it is not nil, what becomes of
-// announced instances. Close it to take all of them back.
+// Registrar returns a registrar that logs what becomes of its instances; log may be nil.
+// Close deregisters all of them.
 func (c *Client) Registrar(log *slog.Logger) *Registrar {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -39,9 +38,9 @@ func (c *Client) Registrar(log *slog.Logger) *Registrar {
 	return &Registrar{client: c, log: log, kept: make(map[string]*keeper)}
 }
 
-// Register implements [registry.Registrar]: the instance is asked how it is, and
-// announced with the answer; from then on the answer is kept up to date, and the
-// instance announced anew where Consul has lost it.
+// Register implements [registry.Registrar]. It asks the instance whether it is healthy
+// and announces it with the answer. From then on it keeps the answer up to date, and
+// announces the instance again if Consul has lost it.
 func (r *Registrar) Register(ctx context.Context, i registry.Instance) error {
 	if err := i.Validate(); err != nil {
 		return err
@@ -77,7 +76,7 @@ func (r *Registrar) Deregister(ctx context.Context, id string) error {
 	return r.client.explain(err, fmt.Sprintf("service:write on the service of %q", id))
 }
 
-// Close takes back all that is announced, until ctx ends.
+// Close deregisters all instances. ctx bounds it.
 func (r *Registrar) Close(ctx context.Context) error {
 	r.mu.Lock()
 	ids := make([]string, 0, len(r.kept))
@@ -95,7 +94,7 @@ func (r *Registrar) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// registration is how Consul is told of i, in the state that it is in.
+// registration returns Consul's form of i, with its present status.
 func registration(i *registry.Instance, c check, status string) (*api.AgentServiceRegistration, error) {
 	host, port, err := net.SplitHostPort(i.Addr)
 	if err != nil {

@@ -95,9 +95,7 @@ func (l *lookup) resolve(ctx context.Context, name string) ([]lift.Endpoint, tim
 		case late || !v.partial:
 			return v.set, l.settle(v.missing), nil
 		case delay == nil:
-			t := time.NewTimer(resolutionDelay)
-			defer t.Stop()
-			delay = t.C
+			delay = time.After(resolutionDelay)
 		}
 		select {
 		case a := <-l.arrivals:

@@ -287,6 +287,27 @@ func TestBrokenIPv6(t *testing.T) {
 	}
 }
 
+// A family that no server answers costs the other one no more than the short wait.
+func TestSilentFamily(t *testing.T) {
+	for _, tt := range []struct {
+		silent uint16
+		want   string
+	}{{miekg.TypeAAAA, "10.0.0.1:80*0"}, {miekg.TypeA, "[fd00::1]:80*0"}} {
+		z := startZone(t, "o. 60 IN A 10.0.0.1", "o. 60 IN AAAA fd00::1")
+		z.change(func() {
+			z.byUDP = func(_ miekg.ResponseWriter, q *miekg.Msg) bool { return q.Question[0].Qtype == tt.silent }
+		})
+		r := New(Config{Port: 80, Servers: []string{z.addr}, Timeout: 20 * time.Second})
+		began := time.Now()
+		if got, _, err := look(t, r, "o"); err != nil || strings.Join(got, " ") != tt.want {
+			t.Errorf("got %v, %v; want %s", got, err, tt.want)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("took %s", took)
+		}
+	}
+}
+
 func TestTooManyQuestions(t *testing.T) {
 	var records []string
 	for i := range maxQuestions {
