@@ -132,7 +132,7 @@ func TestLiftAPIByTCP(t *testing.T) {
 
 	// A reload takes it away, and brings it back.
 	s.reload(t, room.config(), reloaded)
-	run(t, nil, bin.Extension, "health", "--socket", at).wants(t, 1, nil, []string{"nobody answers at " + at})
+	run(t, nil, bin.Extension, "health", "--socket", at).wants(t, 1, nil, []string{"no sidecar answers at " + at})
 	s.reload(t, fmt.Sprintf("api: [%q]\n%s", at, room.config()), reloaded)
 	waitFor(t, "the client finds it back", func() bool {
 		_, err := sdk.Get[answer](within(t, patience), client, "orders", "/")

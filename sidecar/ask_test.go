@@ -43,7 +43,7 @@ func TestAsk(t *testing.T) {
 			t.Errorf("%s, about to go: %v, %v", at, serving, err)
 		}
 		s.Close()
-		if _, err := sidecar.Ask(t.Context(), at); err == nil || !strings.Contains(err.Error(), "nobody answers at "+at) {
+		if _, err := sidecar.Ask(t.Context(), at); err == nil || !strings.Contains(err.Error(), "no sidecar answers at "+at) {
 			t.Errorf("%s, gone: %v", at, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/internal/wire"
+	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
 	"github.com/liftmesh/lift/registry"
 )
 
@@ -39,6 +40,9 @@ type Config struct {
 	// never. Standalone sidecars set it; an extension calls [Server.Recheck] at
 	// each invocation instead, since a timer means nothing while frozen.
 	RecheckEvery time.Duration
+	// Status answers the RPC Status. It may be called from many goroutines. nil: the
+	// answer has only what the server itself knows.
+	Status func() *liftv1.StatusResponse
 	// Software is the name and version that peers are told.
 	Software string
 

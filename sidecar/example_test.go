@@ -9,6 +9,7 @@ import (
 
 	"github.com/liftmesh/lift"
 	lifts "github.com/liftmesh/lift/internal/session"
+	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
 	"github.com/liftmesh/lift/sidecar"
 )
 
@@ -60,4 +61,29 @@ func ExampleAsk() {
 	_, err := sidecar.Ask(ctx, "127.0.0.1:1") // or the path of a socket
 	fmt.Println(err != nil)
 	// Output: true
+}
+
+func ExampleAskStatus() {
+	dir, err := os.MkdirTemp("", "lift-")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	server, err := sidecar.Listen(sidecar.Config{
+		Socket: filepath.Join(dir, "lift.sock"),
+		Caller: lift.CallerFunc(func(*lift.Call) (*lift.Response, error) { return nil, lift.NoEndpoints }),
+		Status: func() *liftv1.StatusResponse { return &liftv1.StatusResponse{Version: "v0.3.1"} },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer server.Close()
+	go func() { _ = server.Serve(context.Background()) }()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	st, err := sidecar.AskStatus(ctx, server.Addr())
+	fmt.Println(st.GetVersion(), len(st.GetPeers()), err)
+	// Output: v0.3.1 0 <nil>
 }

@@ -27,6 +27,7 @@ type session struct {
 	door   *door
 	stream liftv1.Lift_SessionServer
 	w      *wire.Writer[liftv1.ServerFrame]
+	peer   *liftv1.Peer  // but for what changes
 	window int           // of the peer
 	ended  chan struct{} // closed when the session is over
 
@@ -107,6 +108,7 @@ func (s *session) greet() ([]*liftv1.ClientFrame, error) {
 		return nil, errProtocol("a session begins with Hello")
 	}
 	hello := frames[0].GetHello()
+	s.peer = s.door.newPeer(connOf(s.stream.Context()), hello.GetSoftware())
 	s.window = wire.Window
 	if w := hello.GetWindow(); w > 0 {
 		s.window = int(min(w, 16<<20))

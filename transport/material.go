@@ -41,6 +41,7 @@ type material struct {
 	stamps   stamps
 	roots    *x509.CertPool   // nil: the system's
 	pair     *tls.Certificate // nil: none
+	expiry   []Certificate
 	sessions tls.ClientSessionCache
 }
 
@@ -54,9 +55,11 @@ func load(ca []string, cert, key string) (*material, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := addCertificates(m.roots, text); err != nil {
+		all, err := addCertificates(m.roots, text)
+		if err != nil {
 			return nil, &FileError{path, err}
 		}
+		m.expiry = append(m.expiry, lastOf(path, all))
 	}
 	if cert == "" && key == "" {
 		return m, nil
@@ -69,9 +72,11 @@ func load(ca []string, cert, key string) (*material, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := addCertificates(x509.NewCertPool(), chain); err != nil {
+	all, err := addCertificates(x509.NewCertPool(), chain)
+	if err != nil {
 		return nil, &FileError{cert, err}
 	}
+	m.expiry = append(m.expiry, firstOf(cert, all))
 	if !hasBlock(secret, "PRIVATE KEY") {
 		return nil, &FileError{key, errors.New("it holds no private key; want one in PEM, not encrypted (-----BEGIN PRIVATE KEY-----)")}
 	}
@@ -113,10 +118,9 @@ func fileError(path string, err error) error {
 	return &FileError{path, fmt.Errorf("it cannot be read: %w", err)}
 }
 
-// addCertificates adds every certificate of a PEM text, of which there has to be
-// one at least.
-func addCertificates(pool *x509.CertPool, text []byte) error {
-	n := 0
+// addCertificates adds every certificate of a PEM text and returns them all. There
+// has to be one at least.
+func addCertificates(pool *x509.CertPool, text []byte) (all []*x509.Certificate, err error) {
 	for {
 		var block *pem.Block
 		if block, text = pem.Decode(text); block == nil {
@@ -127,15 +131,15 @@ func addCertificates(pool *x509.CertPool, text []byte) error {
 		}
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return fmt.Errorf("certificate %d in it cannot be read: %w", n+1, err)
+			return nil, fmt.Errorf("certificate %d in it cannot be read: %w", len(all)+1, err)
 		}
 		pool.AddCert(c)
-		n++
+		all = append(all, c)
 	}
-	if n == 0 {
-		return errors.New("it holds no certificate; want PEM (-----BEGIN CERTIFICATE-----)")
+	if len(all) == 0 {
+		return nil, errors.New("it holds no certificate; want PEM (-----BEGIN CERTIFICATE-----)")
 	}
-	return nil
+	return all, nil
 }
 
 // hasBlock reports whether a PEM text has a block whose type ends so.

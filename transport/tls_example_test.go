@@ -90,3 +90,15 @@ func authorityOf(srv *httptest.Server) (path string, remove func()) {
 	}
 	return path, func() { _ = os.RemoveAll(dir) }
 }
+
+func ExampleTLS_Certificates() {
+	orders := httptest.NewTLSServer(nil)
+	defer orders.Close()
+	ca, remove := authorityOf(orders)
+	defer remove()
+	secure := &transport.TLS{CA: []string{ca}}
+	for _, c := range secure.Certificates() {
+		fmt.Println(c.CA, c.NotAfter.After(time.Now()))
+	}
+	// Output: true true
+}

@@ -24,7 +24,9 @@ type server interface {
 // while, where it could not be opened; then it is tried again.
 type door struct {
 	name    string // as logs say it
+	kind    string // "api" or "plain"
 	address string
+	service string // the one that it is for, "" for all
 	at      string // the address and what it is for, as logs say it
 	movable bool   // a reload can open and close it
 	listen  func() (server, error)
@@ -88,6 +90,8 @@ func (d *door) recheck(ctx context.Context) {
 // try opens a door that is closed. What keeps it closed is said once.
 func (d *door) try() (server, bool) {
 	s, err := d.listen()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if err != nil {
 		if d.said != err.Error() {
 			d.said = err.Error()

@@ -37,7 +37,7 @@ func (p *program) api(every time.Duration) *door {
 	cfg := p.sidecar
 	cfg.RecheckEvery = every
 	return &door{
-		name: "the Lift API", address: cfg.Socket, at: cfg.Socket, log: p.log, failed: make(chan error, 1),
+		name: "the Lift API", kind: "api", address: cfg.Socket, at: cfg.Socket, log: p.log, failed: make(chan error, 1),
 		listen: func() (server, error) {
 			s, err := sidecar.Listen(cfg)
 			return apiServer{s}, err
@@ -55,7 +55,7 @@ func (p *program) apiAt(a plain.Address) *door {
 	cfg := p.sidecar
 	cfg.Socket = a.Addr // as its log lines name it
 	return &door{
-		name: "the Lift API", address: a.String(), at: a.String(), log: p.log, failed: make(chan error, 1), movable: true,
+		name: "the Lift API", kind: "api", address: a.String(), at: a.String(), log: p.log, failed: make(chan error, 1), movable: true,
 		listen: func() (server, error) {
 			var lc net.ListenConfig
 			l, err := lc.Listen(context.Background(), "tcp", a.Addr)
@@ -75,7 +75,7 @@ func (p *program) apiAt(a plain.Address) *door {
 func (p *program) plain(a plain.Address, every time.Duration) *door {
 	cfg := p.cfg
 	return &door{
-		name: "the plain door", address: a.String(), at: plainDoor(a), movable: true, log: p.log, failed: make(chan error, 1),
+		name: "the plain door", kind: "plain", address: a.String(), service: a.Service, at: plainDoor(a), movable: true, log: p.log, failed: make(chan error, 1),
 		listen: func() (server, error) {
 			return plain.Listen(plain.Config{
 				Addresses:    []plain.Address{a},
@@ -90,6 +90,7 @@ func (p *program) plain(a plain.Address, every time.Duration) *door {
 				Now:          p.now,
 				RecheckEvery: every,
 				Version:      version(),
+				Warning:      p.state.warning,
 			})
 		},
 	}

@@ -16,6 +16,7 @@ const oneSignal = 200 * time.Millisecond
 func (s *stay) end() {
 	began, most := s.now().Mono, s.holds.Drain.Max
 	notify(os.LookupEnv, stopping)
+	s.state.set(func(st *state) { st.draining = true })
 	s.log.Info("draining", "most", most.String())
 	drain, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()

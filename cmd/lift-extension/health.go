@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/liftmesh/lift/config"
+	"github.com/liftmesh/lift/internal/wire"
 	"github.com/liftmesh/lift/sidecar"
 )
 
@@ -44,7 +46,7 @@ func healthCommand(args []string, lookup config.Lookup, out, problems io.Writer)
 		_, _ = fmt.Fprintln(problems, "lift-extension health:", err)
 		return 1
 	case serving:
-		_, _ = fmt.Fprintln(out, "serving")
+		_, _ = fmt.Fprintln(out, "serving"+refusal(ctx, *at))
 		return 0
 	case *live:
 		_, _ = fmt.Fprintln(out, "alive, not serving")
@@ -53,6 +55,22 @@ func healthCommand(args []string, lookup config.Lookup, out, problems io.Writer)
 		_, _ = fmt.Fprintln(problems, "lift-extension health: not serving: it drains, or has its limit of peers")
 		return 1
 	}
+}
+
+// refusal tells of a last reload that was refused, which does no harm to health. A
+// status that cannot be had does none either.
+func refusal(ctx context.Context, at string) string {
+	st, err := sidecar.AskStatus(ctx, at)
+	last := st.GetLastReload()
+	if err != nil || last.GetRefused() == "" {
+		return ""
+	}
+	first, _, more := strings.Cut(last.GetRefused(), "\n")
+	if more {
+		first += " (and more, see lift status)"
+	}
+	when := wire.Time(last.GetAtUnixNanos()).UTC().Format(time.RFC3339)
+	return "; the reload at " + when + " was refused, and the configuration before it is in force: " + first
 }
 
 // socketAt is where a sidecar with this environment and lift.yaml listens, as far

@@ -32,6 +32,7 @@ func (p *program) lambda(ctx context.Context, env extension.Env, problems config
 		every = recheckEvery // it never freezes, and no INVOKE comes to do it at
 	}
 	in := p.doors(every)
+	p.state.set(func(s *state) { s.lambda, s.doors = true, in })
 	in.recheck(ctx) // first: the function may call as soon as all have registered
 	defer in.close()
 	client := extension.New(extension.Config{API: env.API, Managed: env.Managed()})
@@ -144,6 +145,7 @@ func (p *program) shutdown(event extension.Event, in doors) {
 	if !event.Deadline.IsZero() {
 		left = min(left, event.Deadline.Sub(p.now().Wall))
 	}
+	p.state.set(func(s *state) { s.draining = true })
 	p.log.Info("shutdown", "reason", string(event.Reason))
 	ctx, cancel := context.WithTimeout(context.Background(), max(left-shutdownMargin, 0))
 	defer cancel()

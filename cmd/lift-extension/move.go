@@ -75,6 +75,7 @@ func (s *stay) move(m *move) {
 		}
 	}
 	s.retry()
+	s.show()
 	for _, d := range s.in {
 		if server, ok := d.now().(*plain.Server); ok {
 			server.List(s.mesh.Names())

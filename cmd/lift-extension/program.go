@@ -23,6 +23,7 @@ type program struct {
 	sidecar    sidecar.Config
 	bounds     *plain.Bounds  // of all plain doors together
 	level      *slog.LevelVar // of log
+	state      state
 
 	// signals end a standalone sidecar: the first one drains, the next one does not
 	// wait.
@@ -37,6 +38,7 @@ func build(cfg *config.Config, log *slog.Logger) *program {
 		cfg: cfg, log: log, now: clock(), invocation: &invocation{},
 		bounds: plain.NewBounds(plainLimits(cfg), log), level: new(slog.LevelVar),
 	}
+	p.begun(cfg, p.now())
 	cfg.Attach(p.now, log)
 	p.mesh = mesh.New(mesh.Options{
 		Services:    cfg.Services,
@@ -60,6 +62,8 @@ func build(cfg *config.Config, log *slog.Logger) *program {
 			p.invocation.started(i.RequestID, i.Deadline)
 		},
 		InvocationDone: p.invocation.ended,
+		Status:         p.status,
+		Software:       "lift-extension " + version(),
 	}
 	return p
 }

@@ -1,9 +1,12 @@
 package main
 
-import "slices"
+import (
+	"slices"
 
-// reloads counts what became of them.
-type reloads struct{ applied, refused int }
+	"github.com/liftmesh/lift/config"
+	"github.com/liftmesh/lift/internal/wire"
+	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
+)
 
 // reload takes up the file as it is now, whole or not at all: where anything in
 // it is wrong, all goes on as it was. Running calls end as they began.
@@ -14,7 +17,6 @@ func (s *stay) reload(why string) {
 		s.refuse(why, err)
 		return
 	}
-	next.Attach(s.now, s.log)
 	next.Attach(s.now, s.log)
 	move, err := s.prepare(next)
 	if err != nil {
@@ -33,9 +35,9 @@ func (s *stay) reload(why string) {
 	s.holds = next
 	s.level.Set(next.Log.Level)
 	s.move(move)
-	s.reloads.applied++
+	count := s.note(why, nil, next)
 	s.log.Info("reloaded", "why", why, "added", changes.Added, "changed", changes.Changed, "removed", changes.Removed,
-		"opened", move.open.where(), "closed", move.gone.where(), "count", s.reloads.applied)
+		"opened", move.open.where(), "closed", move.gone.where(), "count", count)
 	if keys := s.cfg.NeedRestart(next); len(keys) > 0 {
 		s.log.Warn("some of what has changed since the start takes effect at the next one", "keys", keys)
 	}
@@ -43,6 +45,25 @@ func (s *stay) reload(why string) {
 
 // refuse says what is wrong; nothing else happens.
 func (s *stay) refuse(why string, err error) {
-	s.reloads.refused++
-	s.log.Error("the new configuration is refused; the old one stays in force", "why", why, "problems", err.Error(), "count", s.reloads.refused)
+	count := s.note(why, err, nil)
+	s.log.Error("the new configuration is refused; the old one stays in force", "why", why, "problems", err.Error(), "count", count)
+}
+
+// note keeps what became of a reload for those who ask for the status, and
+// returns how many have ended in the same way. next is nil if it was refused.
+func (s *stay) note(why string, err error, next *config.Config) (count int32) {
+	now := s.now().Wall
+	s.state.set(func(st *state) {
+		st.last = &liftv1.Reload{AtUnixNanos: wire.Nanos(now), Trigger: why}
+		if err != nil {
+			st.last.Refused = bounded(err)
+			st.refused++
+			count = st.refused
+			return
+		}
+		st.holds, st.since = next, now
+		st.applied++
+		count = st.applied
+	})
+	return count
 }

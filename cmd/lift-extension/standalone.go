@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -23,7 +24,6 @@ type stay struct {
 	ended   chan ending
 	over    chan struct{} // closed when nobody hears of endings any more
 	follow  follower
-	reloads reloads
 	holds   *config.Config // in force now; program.cfg is that of the start
 }
 
@@ -45,6 +45,7 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 	announce := p.announcing() // before the doors, which take the registrar along
 	s := &stay{program: p, in: p.doors(recheckEvery), ended: make(chan ending), over: make(chan struct{}), follow: follower{path: p.cfg.File, holds: p.cfg.Sum}, holds: p.cfg}
 	defer close(s.over)
+	s.show()
 	for _, d := range s.in {
 		server, err := d.listen()
 		if err != nil {
@@ -58,6 +59,12 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 	p.log.Info("serving", "at", s.in.where(), "services", p.mesh.Names())
 	notify(os.LookupEnv, ready)
 	return s.run(ctx)
+}
+
+// show has the status tell of the doors as they are now.
+func (s *stay) show() {
+	all := slices.Clone(s.in)
+	s.state.set(func(st *state) { st.doors = all })
 }
 
 // serve serves a door that is open. The drain ends it, not the signal.

@@ -2,10 +2,10 @@ package main
 
 import "runtime/debug"
 
-// version is the module's, as the build tells it.
+// version returns the module's version, "devel" if the build does not say.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "devel"
 	}
 	return info.Main.Version

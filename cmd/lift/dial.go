@@ -8,7 +8,7 @@ import (
 
 // dial opens a session to the sidecar on socket.
 func dial(socket string) (sidecar *session.Client, hangUp func(), err error) {
-	client, err := session.Dial(socket, session.Options{Software: "lift-cli"})
+	client, err := session.Dial(socket, session.Options{Software: "lift-cli " + release()})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -112,7 +112,7 @@ them, runs programs beside a sidecar, and checks lift.yaml.`,
 	)
 	for group, all := range map[string][]*cobra.Command{
 		groupTry:    {callCommand(s, lookup), runCommand(s, lookup), localCommand(s, lookup)},
-		groupLook:   {servicesCommand(s, lookup)},
+		groupLook:   {servicesCommand(s, lookup), statusCommand(s, lookup)},
 		groupConfig: {configCommand(s, lookup)},
 	} {
 		for _, c := range all {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,21 +55,31 @@ The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 }
 
 func (f *servicesFlags) run(ctx context.Context, names []string, s streams, lookup config.Lookup) error {
-	sidecar, hangUp, err := dial(socketPath(f.socket, lookup))
+	socket := socketPath(f.socket, lookup)
+	sidecar, hangUp, err := dial(socket)
 	if err != nil {
 		return err
 	}
 	defer hangUp()
 	look := func(ctx context.Context) ([]lift.ServiceStatus, error) { return sidecar.Services(ctx, names...) }
 	if f.watch > 0 {
-		return watch(ctx, f.watch, look, f.shower(s))
+		return watch(ctx, f.watch, look, f.shower(s, func() string { return refusedReload(ctx, socket) }))
 	}
 	all, err := look(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case f.json:
+	}
+	stale := refusedReload(ctx, socket)
+	if f.json {
+		if stale != "" {
+			_, _ = fmt.Fprintln(s.err, "lift: "+stale)
+		}
 		return encode(s.out, servicesJSON(all))
+	}
+	if stale != "" {
+		if _, err := io.WriteString(s.out, fold(stale, 2)+"\n"); err != nil {
+			return err
+		}
 	}
 	return writeServices(s.out, all, nil, terminalOf(s.out).paint)
 }

@@ -34,18 +34,22 @@ func watch(ctx context.Context, every time.Duration, look func(context.Context) 
 	}
 }
 
-// shower returns the function that shows one look after the other.
-func (f *servicesFlags) shower(s streams) func([]lift.ServiceStatus, error) error {
+// shower returns the function that shows one look after the other. stale is asked at
+// each look whether the last reload was refused.
+func (f *servicesFlags) shower(s streams, stale func() string) func([]lift.ServiceStatus, error) error {
 	t := terminalOf(s.out)
 	switch {
 	case f.json:
-		return jsonLines(s.out)
+		return aside(s.err, stale, jsonLines(s.out))
 	case t.rows > 0:
 		_, _ = io.WriteString(s.out, "\x1b[2J")
 		var r rates
 		return func(all []lift.ServiceStatus, err error) error {
 			t := terminalOf(s.out) // it may have been resized
 			var b bytes.Buffer
+			if text := stale(); text != "" {
+				b.WriteString(fold(text, 2) + "\n")
+			}
 			if err := r.picture(&b, time.Now(), all, err, t.paint); err != nil {
 				return err
 			}
@@ -53,7 +57,21 @@ func (f *servicesFlags) shower(s streams) func([]lift.ServiceStatus, error) erro
 			return err
 		}
 	default:
-		return changeLines(s.out)
+		return aside(s.err, stale, changeLines(s.out))
+	}
+}
+
+// aside writes to w what stale says, whenever that changes, before it shows.
+func aside(w io.Writer, stale func() string, show func([]lift.ServiceStatus, error) error) func([]lift.ServiceStatus, error) error {
+	said := ""
+	return func(all []lift.ServiceStatus, err error) error {
+		if text := stale(); text != said {
+			said = text
+			if text != "" {
+				_, _ = fmt.Fprintln(w, "lift: "+text)
+			}
+		}
+		return show(all, err)
 	}
 }
 

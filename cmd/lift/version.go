@@ -42,3 +42,12 @@ func version(info *debug.BuildInfo) string {
 	}
 	return fmt.Sprintf("lift %s%s, %s %s/%s", release, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
+
+// release is the module's version, as peers are told it.
+func release() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "devel"
+	}
+	return info.Main.Version
+}

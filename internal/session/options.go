@@ -23,7 +23,8 @@ type Options struct {
 	// Grace is how long after its deadline a call waits for a silent sidecar;
 	// default 100 ms.
 	Grace time.Duration
-	// Software is the name and version that the sidecar is told.
+	// Software is the name and version that the sidecar is told; default lift-go and
+	// the version of Lift that the program is built with.
 	Software string
 	// Now tells the time; nil is lift.Now.
 	Now func() lift.Instant
@@ -47,7 +48,7 @@ func (o *Options) fill(network, socket string) {
 		o.Grace = 100 * time.Millisecond
 	}
 	if o.Software == "" {
-		o.Software = "lift-go"
+		o.Software = "lift-go " + builtWith()
 	}
 	if o.Now == nil {
 		o.Now = lift.Now

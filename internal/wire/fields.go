@@ -65,8 +65,10 @@ func FieldsSize(fields []*liftv1.Field) int {
 	return n
 }
 
-// text makes s fit for a protobuf string: what is not UTF-8 would break the
-// whole stream.
+// Text makes s fit for a protobuf string: bytes that are not UTF-8 would break the
+// whole message.
+func Text(s string) string { return text(s) }
+
 func text(s string) string {
 	if utf8.ValidString(s) {
 		return s

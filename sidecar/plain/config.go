@@ -40,6 +40,9 @@ type Config struct {
 	// [Server.Recheck] at each invocation instead, since a timer means nothing
 	// while frozen.
 	RecheckEvery time.Duration
+	// Warning, if not nil and not "", is what /healthz tells beside that it serves. It
+	// may be called from many goroutines.
+	Warning func() string
 	// Version is what the page of Lift itself says; "" is "unknown".
 	Version string
 }
@@ -72,6 +75,9 @@ func (c *Config) fill() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Warning == nil {
+		c.Warning = func() string { return "" }
 	}
 	if c.Now == nil {
 		c.Now = lift.Now

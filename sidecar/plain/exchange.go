@@ -250,7 +250,10 @@ func (s *Server) self(x *exchange, r *http.Request) {
 	case path == "/healthz" && s.isLeaving():
 		writeJSON(x.w, http.StatusServiceUnavailable, map[string]string{"status": "draining"}, true)
 	case path == "/healthz":
-		writeJSON(x.w, http.StatusOK, map[string]string{"status": "ok"}, x.ends())
+		writeJSON(x.w, http.StatusOK, struct {
+			Status  string `json:"status"`
+			Warning string `json:"warning,omitempty"`
+		}{"ok", s.cfg.Warning()}, x.ends())
 	default:
 		names := s.services()
 		if names == nil {

@@ -101,6 +101,13 @@ func (p *Peer) OnClose(f func()) {
 // after a second, whatever is said on it.
 func (p *Peer) Refused() bool { return p.refused }
 
+// PID returns the process at the other end, 0 if it is not known: over TCP, from
+// another container, or on another system than Linux.
+func (p *Peer) PID() int {
+	pid, _ := peerPID(p.Conn)
+	return pid
+}
+
 // RemoteAddr implements net.Conn.
 func (p *Peer) RemoteAddr() net.Addr { return p }
 

@@ -347,7 +347,7 @@ var File_lift_v1_lift_proto protoreflect.FileDescriptor
 
 const file_lift_v1_lift_proto_rawDesc = "" +
 	"\n" +
-	"\x12lift/v1/lift.proto\x12\alift.v1\x1a\x12lift/v1/call.proto\x1a\x1alift/v1/registration.proto\x1a\x16lift/v1/services.proto\x1a\x15lift/v1/session.proto\"\xef\x02\n" +
+	"\x12lift/v1/lift.proto\x12\alift.v1\x1a\x12lift/v1/call.proto\x1a\x1alift/v1/registration.proto\x1a\x16lift/v1/services.proto\x1a\x15lift/v1/session.proto\x1a\x14lift/v1/status.proto\"\xef\x02\n" +
 	"\vCallRequest\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x16\n" +
 	"\x06method\x18\x02 \x01(\tR\x06method\x12\x12\n" +
@@ -371,12 +371,13 @@ const file_lift_v1_lift_proto_rawDesc = "" +
 	"\x06ticket\x18\x01 \x01(\tR\x06ticket\"C\n" +
 	"\rFetchResponse\x12\x12\n" +
 	"\x04body\x18\x01 \x01(\fR\x04body\x12\x1e\n" +
-	"\x03end\x18\x02 \x01(\v2\f.lift.v1.EndR\x03end2\xfb\x02\n" +
+	"\x03end\x18\x02 \x01(\v2\f.lift.v1.EndR\x03end2\xb6\x03\n" +
 	"\x04Lift\x123\n" +
 	"\x04Call\x12\x14.lift.v1.CallRequest\x1a\x15.lift.v1.CallResponse\x12;\n" +
 	"\aSession\x12\x15.lift.v1.ClientFrames\x1a\x15.lift.v1.ServerFrames(\x010\x01\x128\n" +
 	"\x05Fetch\x12\x15.lift.v1.FetchRequest\x1a\x16.lift.v1.FetchResponse0\x01\x12?\n" +
-	"\bServices\x12\x18.lift.v1.ServicesRequest\x1a\x19.lift.v1.ServicesResponse\x12?\n" +
+	"\bServices\x12\x18.lift.v1.ServicesRequest\x1a\x19.lift.v1.ServicesResponse\x129\n" +
+	"\x06Status\x12\x16.lift.v1.StatusRequest\x1a\x17.lift.v1.StatusResponse\x12?\n" +
 	"\bRegister\x12\x18.lift.v1.RegisterRequest\x1a\x19.lift.v1.RegisterResponse\x12E\n" +
 	"\n" +
 	"Deregister\x12\x1a.lift.v1.DeregisterRequest\x1a\x1b.lift.v1.DeregisterResponseB/Z-github.com/liftmesh/lift/proto/lift/v1;liftv1b\x06proto3"
@@ -405,12 +406,14 @@ var file_lift_v1_lift_proto_goTypes = []any{
 	(*End)(nil),                // 7: lift.v1.End
 	(*ClientFrames)(nil),       // 8: lift.v1.ClientFrames
 	(*ServicesRequest)(nil),    // 9: lift.v1.ServicesRequest
-	(*RegisterRequest)(nil),    // 10: lift.v1.RegisterRequest
-	(*DeregisterRequest)(nil),  // 11: lift.v1.DeregisterRequest
-	(*ServerFrames)(nil),       // 12: lift.v1.ServerFrames
-	(*ServicesResponse)(nil),   // 13: lift.v1.ServicesResponse
-	(*RegisterResponse)(nil),   // 14: lift.v1.RegisterResponse
-	(*DeregisterResponse)(nil), // 15: lift.v1.DeregisterResponse
+	(*StatusRequest)(nil),      // 10: lift.v1.StatusRequest
+	(*RegisterRequest)(nil),    // 11: lift.v1.RegisterRequest
+	(*DeregisterRequest)(nil),  // 12: lift.v1.DeregisterRequest
+	(*ServerFrames)(nil),       // 13: lift.v1.ServerFrames
+	(*ServicesResponse)(nil),   // 14: lift.v1.ServicesResponse
+	(*StatusResponse)(nil),     // 15: lift.v1.StatusResponse
+	(*RegisterResponse)(nil),   // 16: lift.v1.RegisterResponse
+	(*DeregisterResponse)(nil), // 17: lift.v1.DeregisterResponse
 }
 var file_lift_v1_lift_proto_depIdxs = []int32{
 	4,  // 0: lift.v1.CallRequest.header:type_name -> lift.v1.Field
@@ -423,16 +426,18 @@ var file_lift_v1_lift_proto_depIdxs = []int32{
 	8,  // 7: lift.v1.Lift.Session:input_type -> lift.v1.ClientFrames
 	2,  // 8: lift.v1.Lift.Fetch:input_type -> lift.v1.FetchRequest
 	9,  // 9: lift.v1.Lift.Services:input_type -> lift.v1.ServicesRequest
-	10, // 10: lift.v1.Lift.Register:input_type -> lift.v1.RegisterRequest
-	11, // 11: lift.v1.Lift.Deregister:input_type -> lift.v1.DeregisterRequest
-	1,  // 12: lift.v1.Lift.Call:output_type -> lift.v1.CallResponse
-	12, // 13: lift.v1.Lift.Session:output_type -> lift.v1.ServerFrames
-	3,  // 14: lift.v1.Lift.Fetch:output_type -> lift.v1.FetchResponse
-	13, // 15: lift.v1.Lift.Services:output_type -> lift.v1.ServicesResponse
-	14, // 16: lift.v1.Lift.Register:output_type -> lift.v1.RegisterResponse
-	15, // 17: lift.v1.Lift.Deregister:output_type -> lift.v1.DeregisterResponse
-	12, // [12:18] is the sub-list for method output_type
-	6,  // [6:12] is the sub-list for method input_type
+	10, // 10: lift.v1.Lift.Status:input_type -> lift.v1.StatusRequest
+	11, // 11: lift.v1.Lift.Register:input_type -> lift.v1.RegisterRequest
+	12, // 12: lift.v1.Lift.Deregister:input_type -> lift.v1.DeregisterRequest
+	1,  // 13: lift.v1.Lift.Call:output_type -> lift.v1.CallResponse
+	13, // 14: lift.v1.Lift.Session:output_type -> lift.v1.ServerFrames
+	3,  // 15: lift.v1.Lift.Fetch:output_type -> lift.v1.FetchResponse
+	14, // 16: lift.v1.Lift.Services:output_type -> lift.v1.ServicesResponse
+	15, // 17: lift.v1.Lift.Status:output_type -> lift.v1.StatusResponse
+	16, // 18: lift.v1.Lift.Register:output_type -> lift.v1.RegisterResponse
+	17, // 19: lift.v1.Lift.Deregister:output_type -> lift.v1.DeregisterResponse
+	13, // [13:20] is the sub-list for method output_type
+	6,  // [6:13] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
 	6,  // [6:6] is the sub-list for extension extendee
 	0,  // [0:6] is the sub-list for field type_name
@@ -447,6 +452,7 @@ func file_lift_v1_lift_proto_init() {
 	file_lift_v1_registration_proto_init()
 	file_lift_v1_services_proto_init()
 	file_lift_v1_session_proto_init()
+	file_lift_v1_status_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

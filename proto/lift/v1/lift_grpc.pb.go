@@ -29,6 +29,7 @@ const (
 	Lift_Session_FullMethodName    = "/lift.v1.Lift/Session"
 	Lift_Fetch_FullMethodName      = "/lift.v1.Lift/Fetch"
 	Lift_Services_FullMethodName   = "/lift.v1.Lift/Services"
+	Lift_Status_FullMethodName     = "/lift.v1.Lift/Status"
 	Lift_Register_FullMethodName   = "/lift.v1.Lift/Register"
 	Lift_Deregister_FullMethodName = "/lift.v1.Lift/Deregister"
 )
@@ -57,6 +58,10 @@ type LiftClient interface {
 	// them, how old that knowledge is, and which endpoints are out and why. A name
 	// that is not configured ends it with NOT_FOUND.
 	Services(ctx context.Context, in *ServicesRequest, opts ...grpc.CallOption) (*ServicesResponse, error)
+	// Status tells how the sidecar itself is: its version, where it listens, who is
+	// connected, whether its last reload was refused. It is answered while the
+	// sidecar drains, too.
+	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// Register announces an instance in the registry that the sidecar is set up for,
 	// and keeps it announced until it is taken back: by Deregister, when the
 	// sidecar drains, or 10 s after the connection that it was announced by has
@@ -127,6 +132,16 @@ func (c *liftClient) Services(ctx context.Context, in *ServicesRequest, opts ...
 	return out, nil
 }
 
+func (c *liftClient) Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StatusResponse)
+	err := c.cc.Invoke(ctx, Lift_Status_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *liftClient) Register(ctx context.Context, in *RegisterRequest, opts ...grpc.CallOption) (*RegisterResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RegisterResponse)
@@ -171,6 +186,10 @@ type LiftServer interface {
 	// them, how old that knowledge is, and which endpoints are out and why. A name
 	// that is not configured ends it with NOT_FOUND.
 	Services(context.Context, *ServicesRequest) (*ServicesResponse, error)
+	// Status tells how the sidecar itself is: its version, where it listens, who is
+	// connected, whether its last reload was refused. It is answered while the
+	// sidecar drains, too.
+	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// Register announces an instance in the registry that the sidecar is set up for,
 	// and keeps it announced until it is taken back: by Deregister, when the
 	// sidecar drains, or 10 s after the connection that it was announced by has
@@ -200,6 +219,9 @@ func (UnimplementedLiftServer) Fetch(*FetchRequest, grpc.ServerStreamingServer[F
 }
 func (UnimplementedLiftServer) Services(context.Context, *ServicesRequest) (*ServicesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Services not implemented")
+}
+func (UnimplementedLiftServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
 }
 func (UnimplementedLiftServer) Register(context.Context, *RegisterRequest) (*RegisterResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Register not implemented")
@@ -282,6 +304,24 @@ func _Lift_Services_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Lift_Status_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LiftServer).Status(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Lift_Status_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LiftServer).Status(ctx, req.(*StatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Lift_Register_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RegisterRequest)
 	if err := dec(in); err != nil {
@@ -332,6 +372,10 @@ var Lift_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Services",
 			Handler:    _Lift_Services_Handler,
+		},
+		{
+			MethodName: "Status",
+			Handler:    _Lift_Status_Handler,
 		},
 		{
 			MethodName: "Register",

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/liftmesh/lift"
+	"github.com/liftmesh/lift/config"
+	"github.com/liftmesh/lift/internal/wire"
+	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
+)
+
+// state is what the RPC Status tells of the process. Safe for concurrent use.
+type state struct {
+	mu       sync.Mutex
+	started  time.Time
+	lambda   bool
+	draining bool
+	doors    doors
+	holds    *config.Config // in force now
+	since    time.Time      // when holds was read
+	last     *liftv1.Reload // nil: there was none
+	applied  int32
+	refused  int32
+}
+
+func (s *state) set(change func(s *state)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+// warning is the one thing that a health check tells of a sidecar that serves, ""
+// if there is nothing.
+func (s *state) warning() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last.GetRefused() == "" {
+		return ""
+	}
+	return "the last reload of lift.yaml was refused; lift status tells why"
+}
+
+// status answers the RPC Status.
+func (p *program) status() *liftv1.StatusResponse {
+	s := &p.state
+	s.mu.Lock()
+	out := &liftv1.StatusResponse{
+		Version: version(), Pid: int64(os.Getpid()), AtUnixNanos: wire.Nanos(p.now().Wall), StartedUnixNanos: wire.Nanos(s.started),
+		Lambda: s.lambda, Draining: s.draining,
+		ConfigFile: wire.Text(s.holds.File), Environment: wire.Text(s.holds.Environment), ConfigUnixNanos: wire.Nanos(s.since),
+		LastReload: s.last, ReloadsApplied: s.applied, ReloadsRefused: s.refused,
+	}
+	if path, err := filepath.Abs(s.holds.File); err == nil && s.holds.File != "" {
+		out.ConfigFile = wire.Text(path)
+	}
+	if s.holds.Broken != nil {
+		out.Broken = bounded(s.holds.Broken)
+	}
+	all := slices.Clone(s.doors)
+	s.mu.Unlock()
+	for _, d := range all {
+		d.tell(out)
+	}
+	p.tellSources(out)
+	for _, c := range p.mesh.Certificates() {
+		kind := "client"
+		if c.CA {
+			kind = "ca"
+		}
+		out.Certificates = append(out.Certificates, &liftv1.Certificate{
+			File: wire.Text(c.File), Kind: kind, Subject: wire.Text(c.Subject), NotAfterUnixNanos: wire.Nanos(c.NotAfter), Services: c.Services,
+		})
+	}
+	return out
+}
+
+// tellSources adds where the endpoints of the services come from.
+func (p *program) tellSources(out *liftv1.StatusResponse) {
+	services, err := p.mesh.Services(context.Background())
+	if err != nil {
+		return // nothing can be called; out.Broken says why
+	}
+	for _, w := range wire.Services(services) {
+		out.Sources = append(out.Sources, &liftv1.ServiceSource{
+			Service: w.GetName(), From: w.GetFrom(), Broken: w.GetBroken(), Error: w.GetError(),
+			ToldUnixNanos: w.GetToldUnixNanos(), Endpoints: small(len(w.GetEndpoints())),
+		})
+	}
+}
+
+// tell adds the door, and who is connected by it.
+func (d *door) tell(out *liftv1.StatusResponse) {
+	d.mu.Lock()
+	server, w := d.server, &liftv1.Door{Kind: d.kind, Address: wire.Text(d.address), Service: wire.Text(d.service), Error: wire.Text(d.said)}
+	d.mu.Unlock()
+	if server != nil {
+		w.Calls = small(server.Traffic().Running)
+	}
+	out.Doors = append(out.Doors, w)
+	if api, ok := server.(interface{ Peers() []*liftv1.Peer }); ok {
+		out.Peers = append(out.Peers, api.Peers()...)
+	}
+}
+
+// maxProblems is how much of the problems of a configuration the status tells, in
+// bytes. The log has all.
+const maxProblems = 16 << 10
+
+func bounded(err error) string {
+	text := err.Error()
+	if len(text) > maxProblems {
+		text = text[:maxProblems] + "\n(cut; the log has all)"
+	}
+	return wire.Text(text)
+}
+
+func small(n int) int32 { return int32(min(n, math.MaxInt32)) } //nolint:gosec // bounded
+
+// begun notes how the process began.
+func (p *program) begun(cfg *config.Config, now lift.Instant) {
+	p.state.set(func(s *state) { s.started, s.since, s.holds = now.Wall, now.Wall, cfg })
+}
