@@ -224,3 +224,22 @@ func ExampleCall_Attempts() {
 	// unjudged
 	// ok
 }
+
+// An answer is kept until the next attempt starts, and given up then.
+func ExampleCall_OnNextAttempt() {
+	var c lift.Call
+	c.NewAttempt(lift.AttemptRecord{})
+	c.OnNextAttempt(func() { fmt.Println("the first answer is closed") })
+	c.NewAttempt(lift.AttemptRecord{})
+	c.NewAttempt(lift.AttemptRecord{})
+	// Output: the first answer is closed
+}
+
+// Of two attempts at the same time, the slower one is canceled; the call goes on.
+func ExampleAttempt_Cancel() {
+	var c lift.Call
+	slow, fast := c.NewAttempt(lift.AttemptRecord{}), c.NewAttempt(lift.AttemptRecord{})
+	slow.Cancel(errors.New("another attempt was faster"))
+	fmt.Println(slow.Err(), fast.Err(), c.Err())
+	// Output: another attempt was faster <nil> <nil>
+}

@@ -425,3 +425,44 @@ func BenchmarkPick(b *testing.B) {
 		}
 	}
 }
+
+// What is out, or has been tried, is nowhere else to go.
+func TestUntried(t *testing.T) {
+	b := balancer.New(balancer.Options{})
+	if b.Untried(get()) {
+		t.Error("without a set")
+	}
+	b, nodes := build(balancer.LeastRequest, nil, three()...)
+	c := get()
+	for i := range nodes {
+		if !b.Untried(c) {
+			t.Fatalf("%d of %d tried, and nowhere else to go", i, len(nodes))
+		}
+		pick(t, b, c)
+	}
+	if b.Untried(c) || !b.Untried(get()) {
+		t.Error("all were tried by the one call, none by the other")
+	}
+	c = get()
+	first := pick(t, b, c)
+	for _, n := range nodes {
+		if n != first {
+			n.Suspend(balancer.Breaker, time.Hour, "test")
+		}
+	}
+	if b.Untried(c) {
+		t.Error("the others are out")
+	}
+}
+
+func ExampleBalancer_Untried() {
+	b := balancer.New(balancer.Options{})
+	b.Replace([]*balancer.Node{b.NewNode(lift.Endpoint{Addr: "10.0.0.7:80"}, nil)})
+	c := &lift.Call{Service: "orders"}
+	fmt.Println(b.Untried(c))
+	b.Pick(c)
+	fmt.Println(b.Untried(c))
+	// Output:
+	// true
+	// false
+}

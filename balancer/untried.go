@@ -6,7 +6,7 @@ import "github.com/liftmesh/lift"
 // tried. It picks nothing: by the next Pick it may have been taken out.
 func (b *Balancer) Untried(c *lift.Call) bool {
 	for _, n := range b.set.Load().Nodes() {
-		if state, _ := n.State(); state == Closed && !c.Tried(n.Endpoint().Key()) {
+		if n.Usable() && !c.Tried(n.Endpoint().Key()) {
 			return true
 		}
 	}

@@ -269,7 +269,7 @@ func TestGRPCCanceledWhileHeld(t *testing.T) {
 						t.Error("it ended well")
 					}
 				}
-				c.End()
+				c.Call.End()
 				b.up.answers(nil)
 				synctest.Wait()
 				if s := b.Stats(); s.Idle != 1 {
