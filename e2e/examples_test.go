@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,7 +33,7 @@ func examples(t *testing.T) string {
 func TestExamplesRun(t *testing.T) {
 	t.Parallel()
 	dir := examples(t)
-	for _, name := range []string{"inprocess", "layer", "sdk"} {
+	for _, name := range []string{"inprocess", "layer", "sdk", "standalone"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Errorf("examples/%s was not built: %v", name, err)
 		}
@@ -53,6 +54,28 @@ func TestExamplesRun(t *testing.T) {
 		}
 	})
 
+	t.Run("standalone", func(t *testing.T) {
+		env := append(os.Environ(), "LIFT_SOCKET="+filepath.Join(socketDir(t), "s"), "TMPDIR=/tmp")
+		for _, name := range []string{"ORDERS_A", "ORDERS_B", "LIFT_PLAIN"} {
+			env = append(env, name+"="+freeAddress(t))
+		}
+		for _, tt := range []struct {
+			command []string
+			code    int
+			out     []string
+		}{
+			{nil, 0, []string{`typed: {"path":"/orders/17","instance":"ORDERS_`, `http: {"path":"/orders/17"`, "post: "}},
+			{[]string{"sh", "-c", `lift services; curl -s -H 'Lift-Service: orders' $LIFT_URL/orders/7; exit 4`}, 4, []string{"orders: from static, 2 endpoints, ", `{"path":"/orders/7"`}},
+		} {
+			cmd := exec.CommandContext(within(t, 5*patience), filepath.Join(dir, "standalone"), tt.command...) //nolint:gosec // our own words
+			cmd.Env = env
+			var errs strings.Builder
+			cmd.Stderr = &errs
+			out, _ := cmd.Output()
+			ran{string(out), errs.String(), cmd.ProcessState.ExitCode()}.wants(t, tt.code, tt.out, nil)
+		}
+	})
+
 	t.Run("sdk", func(t *testing.T) {
 		var addrs []string
 		for range 2 {
@@ -70,6 +93,45 @@ func TestExamplesRun(t *testing.T) {
 		got = run(t, []string{"LIFT_SOCKET=" + s.socket}, filepath.Join(dir, "sdk"))
 		got.wants(t, 0, []string{"typed: no_sidecar; may have acted: false"}, nil)
 	})
+}
+
+// freeAddress is one of the loopback where nobody listens yet.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// A function of the examples on the local Lambda, with lift-extension as it ships.
+func TestLocalInvoke(t *testing.T) {
+	t.Parallel()
+	function := filepath.Join(examples(t), "layer")
+	orders := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"id":%q,"state":"shipped"}`, filepath.Base(r.URL.Path))
+	}))
+	t.Cleanup(orders.Close)
+	file := filepath.Join(t.TempDir(), "lift.yaml")
+	write(t, file, fmt.Sprintf("services: {orders: {from: static, endpoints: %s}}\n", endpoints(orders.Listener.Addr().String())))
+	const answer = `{"id":"17","state":"shipped"}` + "\n"
+	for name, args := range map[string][]string{
+		"lift-extension":         {"--extension", bin.Extension},
+		"a folder of extensions": {"--extensions", filepath.Dir(bin.Extension)},
+		"frozen in between":      {"--extension", bin.Extension, "-n", "2", "--freeze", "4s"}, // longer than a connection is trusted
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := run(t, []string{"TMPDIR=/tmp"}, bin.Lift, append(append([]string{"local", "invoke", "--config", file, "-d", `{"id":"17"}`}, args...), "--", function)...)
+			got.wants(t, 0, nil, []string{"REPORT RequestId: ", "Init Duration: "})
+			if got.out != answer && got.out != answer+answer {
+				t.Errorf("standard output is %q", got.out)
+			}
+		})
+	}
 }
 
 // The configurations that a reader may copy are sound: those of the examples,

@@ -1,8 +1,9 @@
 // Command sdk calls a service by name through the sidecar on $LIFT_SOCKET: typed
 // JSON, an http.Client, and a POST that may be retried. It prints how each call ended.
 //
-//	LIFT_CONFIG=examples/standalone/lift.yaml go run ./cmd/lift-extension &
-//	go run ./examples/sdk
+//	go run ./examples/standalone
+//
+// starts the service, the sidecar and this program.
 package main
 
 import (
