@@ -80,6 +80,13 @@ func TestGRPCOfAllKinds(t *testing.T) {
 			t.Errorf("header %q, trailers %q", head, end)
 		}
 	})
+	t.Run("authority in another case", func(t *testing.T) {
+		var head metadata.MD
+		var got string
+		if err := stub(t, addr, "Orders").Invoke(ctx, "/shop.Orders/Get", new("a"), &got, grpc.Header(&head)); err != nil || fmt.Sprint(head["told"]) != "[orders POST /shop.Orders/Get 0s]" {
+			t.Errorf("%q, %v", head["told"], err)
+		}
+	})
 	t.Run("compressed", func(t *testing.T) {
 		var head metadata.MD
 		var got string
