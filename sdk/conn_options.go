@@ -36,8 +36,8 @@ type connOptions struct {
 	creds             []credentials.PerRPCCredentials
 }
 
-// take reads opts. Errors are statuses. What is not known is of interceptors, and
-// none of ours.
+// take reads opts. Errors are statuses. It skips unknown options: they belong to
+// interceptors.
 func (o *connOptions) take(opts []grpc.CallOption) error {
 	o.send, o.receive = math.MaxInt32, defaultReceive
 	var wrong error
@@ -68,9 +68,9 @@ func (o *connOptions) take(opts []grpc.CallOption) error {
 		case grpc.CompressorCallOption:
 			wrong = errors.Join(wrong, o.compress(opt.CompressorType))
 		case grpc.AuthorityOverrideCallOption:
-			wrong = errors.Join(wrong, status.Error(codes.InvalidArgument, "grpc.CallAuthority is not carried: the host that a service is called by is set in lift.yaml"))
+			wrong = errors.Join(wrong, status.Error(codes.InvalidArgument, "grpc.CallAuthority cannot be used here: set the host of the service in lift.yaml (host:)"))
 		case grpc.CustomCodecCallOption:
-			wrong = errors.Join(wrong, status.Error(codes.InvalidArgument, "grpc.CallCustomCodec is not carried; use grpc.ForceCodecV2"))
+			wrong = errors.Join(wrong, status.Error(codes.InvalidArgument, "grpc.CallCustomCodec cannot be used here; use grpc.ForceCodecV2"))
 		}
 	}
 	if wrong != nil {
@@ -122,13 +122,13 @@ func (o *connOptions) frame(m any) ([]byte, error) {
 	return rpc.Frame(m, o.codec, o.compressor, o.send)
 }
 
-// credentials appends what the call's credentials say. Those that ask for a secure
-// connection are refused, as gRPC does: what lies behind the service's name is not
-// known here.
+// credentials appends the fields of the call's credentials. It refuses credentials
+// that require a secure connection, as gRPC does, because only lift.yaml knows whether
+// the connection to the service is one.
 func (o *connOptions) credentials(ctx context.Context, header []lift.Field, service, method string) ([]lift.Field, error) {
 	for _, c := range o.creds {
 		if c.RequireTransportSecurity() {
-			return header, status.Error(codes.Unauthenticated, "these credentials ask for a secure connection, and whether that to the service is one is set in lift.yaml; send them as metadata if it is")
+			return header, status.Error(codes.Unauthenticated, "these credentials require a secure connection, and only lift.yaml says whether the service has one; if it has, send them as metadata")
 		}
 		at := strings.LastIndexByte(method, '/')
 		said, err := c.GetRequestMetadata(ctx, "http://"+service+method[:max(at, 0)])
@@ -136,7 +136,7 @@ func (o *connOptions) credentials(ctx context.Context, header []lift.Field, serv
 			if _, ok := status.FromError(err); ok {
 				return header, err
 			}
-			return header, status.Errorf(codes.Unauthenticated, "the call's credentials cannot be had: %v", err)
+			return header, status.Errorf(codes.Unauthenticated, "the call's credentials returned an error: %v", err)
 		}
 		if header, err = rpc.Fields(header, metadata.New(said)); err != nil {
 			return header, err

@@ -8,7 +8,7 @@ import (
 )
 
 // pipe holds what one side has sent and the other has not read: up to 64 KiB
-// (wire.Window); who sends more waits.
+// (wire.Window); a sender of more waits.
 type pipe struct {
 	buffer wire.Inbox
 	credit wire.Credit

@@ -11,7 +11,7 @@ import (
 )
 
 // rpcError is a failure of Lift's as gRPC's clients expect it: a status, and the
-// [*lift.Error] for who asks for that.
+// [*lift.Error] for errors.As.
 type rpcError struct {
 	err   *lift.Error
 	began lift.Instant

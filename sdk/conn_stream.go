@@ -42,7 +42,7 @@ func (c *conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method stri
 //
 // Where the request is one message it goes with the call's head, so that it can
 // be sent again. Where it is many, the answer is read ahead, within bounds: a
-// service that ends the call early is heard of by who only sends.
+// sender that never receives learns that the service ended the call early.
 type stream struct {
 	*remote
 	conn    *conn

@@ -33,7 +33,7 @@ type direct struct {
 // ([lift.NoSidecar]), or when the session broke under a call that was not sent
 // or is idempotent ([lift.SessionLost]), and its body can be sent again. Such a
 // call has one try, on a fresh connection, past any proxy: no balancing, no
-// retries. [Record.Direct] tells of it.
+// retries. [Record.Direct] reports it. The names of services can be in any case.
 //
 // Without it the call fails with the error named.
 func Direct(urls map[string]string) Option {

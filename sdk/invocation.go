@@ -10,7 +10,7 @@ import (
 // detection goes by its Lineage.
 const traceHeader = "X-Amzn-Trace-Id"
 
-// Invocation is one run of a function, as its runtime tells of it.
+// Invocation describes one run of a function.
 type Invocation struct {
 	// ID is the request id.
 	ID string
@@ -26,12 +26,12 @@ type invocations interface {
 	InvocationDone(id string)
 }
 
-// Invocation tells the sidecar that a run of the function begins, with ctx's
-// deadline as its own, and returns a context whose calls carry the invocation's
-// trace and tenant, and what tells that the run is over; calling done twice does
-// nothing. Neither waits for the sidecar nor fails where there is none. With a nil
-// client or context it tells nobody, and calls fail and say what is nil. Handlers
-// for aws-lambda-go are wrapped by package sdk/lambda, which calls this.
+// Invocation tells the sidecar that a run of the function begins and has ctx's
+// deadline. It returns a context whose calls carry the invocation's trace and tenant,
+// and done, which tells the sidecar that the run is over; calling done twice does
+// nothing. Neither waits for the sidecar, and neither fails without one. With a nil
+// client or context the sidecar is told nothing, and calls fail and say what is nil.
+// Package sdk/lambda calls Invocation for handlers of aws-lambda-go.
 func (c *Client) Invocation(ctx context.Context, in Invocation) (inner context.Context, done func()) {
 	s := settingsFrom(ctx, nil)
 	s.trace, s.tenant = in.Trace, in.Tenant

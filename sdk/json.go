@@ -134,7 +134,7 @@ func (x *exchange) checkUnary(in any) error {
 		return x.fail(lift.InvalidCall, "%w", err)
 	}
 	if call.Method == http.MethodConnect || !isToken(call.Method) {
-		return x.fail(lift.InvalidCall, "the method %q is not carried", call.Method)
+		return x.fail(lift.InvalidCall, "%q is not a method that can be sent; want one such as GET or POST, and not CONNECT", call.Method)
 	}
 	call.Header = make([]lift.Field, 0, 4)
 	if !lift.Has(x.settings.header, "Accept") {

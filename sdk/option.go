@@ -49,7 +49,7 @@ func NotIdempotent() CallOption {
 	return func(s *settings) { s.idempotence = lift.NotIdempotent }
 }
 
-// Tenant names in whose name the call is made. The default is the tenant of the
+// Tenant names the tenant that the call is made for. The default is the tenant of the
 // invocation, if the call is made inside one.
 func Tenant(id string) CallOption {
 	return func(s *settings) { s.tenant = id }
@@ -60,16 +60,15 @@ func HashKey(key string) CallOption {
 	return func(s *settings) { s.hashKey = key }
 }
 
-// Header sets a header field of the request. It takes the place of one that Lift
-// or an earlier option would have set; what an [net/http.Request] brings itself
-// stays.
+// Header sets a header field of the request. It replaces one that Lift or an earlier
+// option would set, and not one that an [net/http.Request] has itself.
 func Header(name, value string) CallOption {
 	return func(s *settings) {
 		s.header = append(without(s.header, name), lift.Field{Name: name, Value: value})
 	}
 }
 
-// RecordIn has rec tell what was tried, once the call has ended.
+// RecordIn fills rec with what was tried, once the call has ended.
 func RecordIn(rec *Record) CallOption {
 	return func(s *settings) { s.record = rec }
 }

@@ -7,11 +7,10 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Record tells what became of a call: what was tried, where, and how each try
-// ended. Give it to a call by [RecordIn]; it is filled when the call has ended,
-// which is when the body of the answer has been read to its end or closed, or the
-// call has failed. If several calls share one record, it tells of the one that
-// ended last.
+// Record tells how a call went: which endpoints were tried, and how each attempt
+// ended. Give it to a call by [RecordIn]. It is filled when the call has ended: when
+// the body of the answer was read to its end or closed, or the call failed. If
+// several calls share one record, it has the one that ended last.
 //
 // The zero Record is ready for use. It is safe for concurrent use.
 type Record struct {
@@ -21,7 +20,7 @@ type Record struct {
 }
 
 // Attempts returns what was tried, in order: nil while the call runs, and for a
-// call that nobody could be tried for.
+// call that no endpoint was tried for.
 func (r *Record) Attempts() []lift.AttemptRecord {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -40,7 +40,7 @@ func (c *Client) registrar(ctx context.Context) (registry.Registrar, error) {
 	}
 	r, ok := c.caller.(registry.Registrar)
 	if !ok {
-		return nil, &lift.Error{Code: lift.Misconfigured, Err: errors.New("what takes this client's calls announces nobody, a session to a sidecar does; in process, use the registry's own Registrar")}
+		return nil, &lift.Error{Code: lift.Misconfigured, Err: errors.New("this client cannot announce instances: it was made by sdk.New over a caller without a registry; use sdk.Dial, or in process the registry's own Registrar")}
 	}
 	return r, nil
 }

@@ -27,10 +27,10 @@ func (x *exchange) fill(req *http.Request) error {
 		return x.fail(lift.InvalidCall, "%w", err)
 	}
 	if call.Method == http.MethodConnect || !isToken(call.Method) {
-		return x.fail(lift.InvalidCall, "method %q is not carried", call.Method)
+		return x.fail(lift.InvalidCall, "%q is not a method that can be sent; want one such as GET or POST, and not CONNECT", call.Method)
 	}
 	if up := req.Header.Get("Upgrade"); up != "" {
-		return x.fail(lift.InvalidCall, "an upgrade to %q is not carried", up)
+		return x.fail(lift.InvalidCall, "the request asks for an upgrade to %q, which the SDK does not support; use the plain door for it", up)
 	}
 	if call.Header, err = fieldsOf(req.Header); err != nil {
 		return x.fail(lift.InvalidCall, "%w", err)
@@ -80,7 +80,7 @@ func requestBody(req *http.Request) (*lift.Body, error) {
 func againBody(req *http.Request) (*lift.Body, error) {
 	rest, err := req.GetBody()
 	if err != nil {
-		return nil, fmt.Errorf("the request's body cannot be had again: %w", err)
+		return nil, fmt.Errorf("the request's GetBody returned an error: %w", err)
 	}
 	size := req.ContentLength
 	if size == 0 {
@@ -127,7 +127,7 @@ func trailerNames(h http.Header) string {
 	return strings.Join(names, ", ")
 }
 
-// trailerFields leaves out what cannot be sent: nobody is left to tell of it.
+// trailerFields skips fields that cannot be sent: the call is too far for an error.
 func trailerFields(h http.Header) []lift.Field {
 	var fields []lift.Field
 	for name, values := range h {

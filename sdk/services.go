@@ -20,7 +20,7 @@ func (c *Client) Services(ctx context.Context, names ...string) ([]lift.ServiceS
 	}
 	teller, ok := c.caller.(lift.Teller)
 	if !ok {
-		return nil, &lift.Error{Code: lift.Misconfigured, Err: errors.New("what takes this client's calls cannot tell of services; the mesh and a session to a sidecar can")}
+		return nil, &lift.Error{Code: lift.Misconfigured, Err: errors.New("this client's caller does not know the services; use sdk.Dial, or sdk.New over a mesh")}
 	}
 	return teller.Services(ctx, names...)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// checkService says whether name can be a service's name at all. Which names
-// there are is known to the sidecar only.
+// checkService returns an error if name cannot be a service's name. Only the sidecar
+// knows which services there are.
 func checkService(name string) error {
 	if name == "" {
 		return errors.New("the call names no service: write http://SERVICE/path")
@@ -23,7 +23,7 @@ func checkService(name string) error {
 	return nil
 }
 
-// checkPath says whether path can go into a request line as it is.
+// checkPath returns an error if path cannot go into a request line as it is.
 func checkPath(path string) error {
 	if path == "" || path[0] != '/' {
 		return fmt.Errorf("path %q does not start with a slash", path)
@@ -47,9 +47,9 @@ func target(u *url.URL) (service, path string, err error) {
 	}
 	switch {
 	case strings.EqualFold(u.Scheme, "https"):
-		return "", "", fmt.Errorf("https://%s: TLS to a service is Lift's to set up (tls: in lift.yaml); write http://%s", u.Host, u.Host)
+		return "", "", fmt.Errorf("https://%s: Lift sets up TLS to a service (tls: in lift.yaml); write http://%s", u.Host, u.Host)
 	case !strings.EqualFold(u.Scheme, "http"):
-		return "", "", fmt.Errorf("scheme %q is not carried; write http://SERVICE/path", u.Scheme)
+		return "", "", fmt.Errorf("the scheme %q is not supported; write http://SERVICE/path", u.Scheme)
 	case u.User != nil:
 		return "", "", fmt.Errorf("the URL of a call to %s holds credentials, which end up in logs: set an Authorization header", u.Hostname())
 	}

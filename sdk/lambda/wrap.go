@@ -27,7 +27,7 @@ import (
 // wrapped as functions, not as what lambda.NewHandler makes of them.
 //
 // Where there is no sidecar the handler runs all the same, and so it does with a nil
-// client. The wrapper waits for nobody.
+// client. The wrapper does not wait.
 func Wrap(client *sdk.Client, handler any) any {
 	if h, ok := handler.(invoker); ok {
 		return wrappedInvoker{client: client, next: h}
