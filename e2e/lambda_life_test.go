@@ -139,7 +139,7 @@ func TestBrokenConfig(t *testing.T) {
 		want []string
 		rest bool // another service works
 	}{
-		{name: "not YAML", yaml: "services:\n  orders: [unclosed\n", want: []string{"lift.yaml:", "not YAML"}},
+		{name: "not YAML", yaml: "services:\n  orders: [unclosed\n", want: []string{"lift.yaml:2:", "not valid YAML"}},
 		{name: "no file", want: []string{"lift.yaml: does not exist"}},
 		{name: "one service", yaml: "services:\n  orders:\n    from: static\n    endpoints: [\"" + up.Addr + "\"]\n    timeout: 5 minutes\n" +
 			"  well:\n    from: static\n    endpoints: [\"" + up.Addr + "\"]\n", want: []string{"lift.yaml:6:14: services.orders.timeout"}, rest: true},

@@ -201,12 +201,12 @@ func TestBrokenReloadsAreRefused(t *testing.T) {
 		if err := os.Remove(s.file); err != nil {
 			t.Fatal(err)
 		}
-	}, "no such file")
+	}, "does not exist")
 	refuse("a folder", func() {
 		if err := os.Mkdir(s.file, 0o700); err != nil {
 			t.Fatal(err)
 		}
-	}, "no regular file")
+	}, "is a directory")
 	if err := os.Remove(s.file); err != nil {
 		t.Fatal(err)
 	}
