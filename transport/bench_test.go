@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -18,10 +19,12 @@ func benchServer(b *testing.B) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	srv := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := &http.Server{ReadHeaderTimeout: time.Minute, Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		_, _ = io.WriteString(w, "hello")
 	})}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = srv.Serve(ln) }()
 	b.Cleanup(func() { _ = srv.Close() })
 	return ln.Addr().String()
@@ -98,4 +101,29 @@ func BenchmarkPlainClient64(b *testing.B) {
 			getOnce(b, client, url)
 		}
 	})
+}
+
+// BenchmarkUpload is one call whose body of 1 MiB comes in while it is sent.
+func BenchmarkUpload(b *testing.B) {
+	for _, protocol := range []transport.Protocol{transport.HTTP, transport.H2C} {
+		b.Run(string(protocol), func(b *testing.B) {
+			up := transport.New(benchServer(b), transport.Options{Config: transport.Config{Protocol: protocol}})
+			defer up.Close()
+			content := make([]byte, 1<<20)
+			b.SetBytes(int64(len(content)))
+			b.ReportAllocs()
+			for b.Loop() {
+				c := &lift.Call{Service: "orders", Method: "POST", Path: "/", Deadline: time.Now().Add(10 * time.Second)}
+				c.Body = lift.StreamBody(io.NopCloser(bytes.NewReader(content)), -1, 0)
+				a := c.NewAttempt(lift.AttemptRecord{Began: lift.Now(), Timeout: time.Second})
+				a.Deadline = a.Began.Wall.Add(a.Timeout)
+				resp, err := up.RoundTrip(a)
+				if err != nil {
+					b.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				c.End()
+			}
+		})
+	}
 }

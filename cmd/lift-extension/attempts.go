@@ -16,6 +16,8 @@ type attemptLine struct {
 	Outcome  string `json:"outcome"`
 	Fresh    bool   `json:"fresh"` // on a connection opened for it
 	Took     string `json:"took"`
+	Queued   string `json:"queued,omitempty"`  // for a limit of this process
+	Sending  string `json:"sending,omitempty"` // while the caller sent the request
 	Status   int    `json:"status,omitempty"`
 	Error    string `json:"error,omitempty"`
 }
@@ -27,7 +29,13 @@ type attemptLines []attemptLine
 func (l *attemptLines) add(a *lift.AttemptRecord) {
 	line := attemptLine{
 		Endpoint: a.Endpoint.Addr, Why: a.Why, Outcome: a.Outcome.String(), Fresh: a.Fresh,
-		Took: a.Duration().Round(time.Microsecond).String(), Status: a.Status,
+		Took: micros(a.Duration()), Status: a.Status,
+	}
+	if a.Queued > 0 {
+		line.Queued = micros(a.Queued)
+	}
+	if a.Sending > 0 {
+		line.Sending = micros(a.Sending)
 	}
 	if e, ok := errors.AsType[*lift.Error](a.Err); ok && e.Err != nil {
 		line.Error = e.Err.Error() // the line names the service already
@@ -37,11 +45,19 @@ func (l *attemptLines) add(a *lift.AttemptRecord) {
 	*l = append(*l, line)
 }
 
+func micros(d time.Duration) string { return d.Round(time.Microsecond).String() }
+
 // String is the value in text logs.
 func (l attemptLines) String() string {
 	parts := make([]string, len(l))
 	for i, a := range l {
 		parts[i] = fmt.Sprintf("%s %s after %s (%s)", a.Endpoint, a.Outcome, a.Took, a.Why)
+		if a.Queued != "" {
+			parts[i] += ", queued for " + a.Queued
+		}
+		if a.Sending != "" {
+			parts[i] += ", the caller sending for " + a.Sending
+		}
 		if a.Error != "" {
 			parts[i] += ": " + a.Error
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/liftmesh/lift"
 )
@@ -61,5 +62,20 @@ func TestAttemptsAreOneArray(t *testing.T) {
 	_, attempts, _ := strings.Cut(line, "attempts=")
 	if strings.Count(attempts, " failed after ") != 2 || strings.Contains(attempts, "attempts=") {
 		t.Errorf("in text: %s", line)
+	}
+}
+
+// What an attempt waited for, other than its endpoint, is told if there was any.
+func TestAttemptThatWaited(t *testing.T) {
+	began := lift.Now()
+	ended := lift.Instant{Wall: began.Wall.Add(3 * time.Second), Mono: began.Mono + 3*time.Second}
+	var lines attemptLines
+	lines.add(&lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "a:1"}, Began: began, Ended: ended, Why: "only", Outcome: lift.OK, Queued: time.Second, Sending: 1500 * time.Millisecond})
+	lines.add(&lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "a:1"}, Began: began, Ended: ended, Why: "only", Outcome: lift.OK})
+	if got, want := lines.String(), "a:1 ok after 3s (only), queued for 1s, the caller sending for 1.5s; a:1 ok after 3s (only)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if text, err := json.Marshal(lines); err != nil || strings.Count(string(text), `"queued":"1s","sending":"1.5s"`) != 1 || strings.Count(string(text), "queued") != 1 {
+		t.Errorf("%s, %v", text, err)
 	}
 }

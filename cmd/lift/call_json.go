@@ -34,6 +34,8 @@ type attemptJSON struct {
 	BeganMS    float64 `json:"began_ms"`
 	TookMS     float64 `json:"took_ms"`
 	TimeoutMS  float64 `json:"timeout_ms,omitempty"`
+	QueuedMS   float64 `json:"queued_ms,omitempty"`
+	SendingMS  float64 `json:"sending_ms,omitempty"`
 	Outcome    string  `json:"outcome"`
 	Reached    string  `json:"reached"`
 	Status     int     `json:"status,omitempty"`
@@ -87,6 +89,7 @@ func attemptsJSON(attempts []lift.AttemptRecord, began lift.Instant) []attemptJS
 		all[i] = attemptJSON{
 			Endpoint: a.Endpoint.Addr, ID: a.Endpoint.ID, Zone: a.Endpoint.Zone,
 			BeganMS: millis(a.Began.Since(began)), TookMS: millis(a.Duration()), TimeoutMS: millis(a.Timeout),
+			QueuedMS: millis(a.Queued), SendingMS: millis(a.Sending),
 			Outcome: a.Outcome.String(), Reached: a.Reached.String(), Status: a.Status,
 			Fresh: a.Fresh, Probe: a.Probe, Why: a.Why, Candidates: a.Candidates,
 		}

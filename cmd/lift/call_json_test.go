@@ -48,7 +48,7 @@ func TestCallAsJSON(t *testing.T) {
 	if len(got.Attempts) != 2 || got.Attempts[0].Error != "refused" || !got.Attempts[0].Fresh || got.Attempts[0].Reached != "not_reached" {
 		t.Fatalf("attempts %+v", got.Attempts)
 	}
-	if a := got.Attempts[1]; a.TookMS != 1.5 || a.Why != "next in turn" || a.Candidates != 2 || a.ID != "b" || a.Zone != "use1-az1" || !a.Probe || a.TimeoutMS != 1000 || a.BeganMS < 999 {
+	if a := got.Attempts[1]; a.TookMS != 1.5 || a.Why != "next in turn" || a.Candidates != 2 || a.ID != "b" || a.Zone != "use1-az1" || !a.Probe || a.TimeoutMS != 1000 || a.QueuedMS != 0.5 || a.SendingMS != 0.25 || a.BeganMS < 999 {
 		t.Errorf("attempt 2: %+v", a)
 	}
 	if got, _ := callAsJSON(t, socket, exitOK, "/binary"); got.Body != nil || !bytes.Equal(got.Bytes, binary) {

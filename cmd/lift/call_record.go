@@ -36,6 +36,12 @@ func attemptLine(n int, a *lift.AttemptRecord, began lift.Instant) string {
 		connection = "fresh"
 	}
 	fmt.Fprintf(&b, " after %s, %s, %s", rounded(a.Duration()), connection, a.Reached)
+	if a.Queued > 0 {
+		fmt.Fprintf(&b, ", queued for %s", rounded(a.Queued))
+	}
+	if a.Sending > time.Millisecond { // a caller that keeps up is no news
+		fmt.Fprintf(&b, ", request sent for %s", rounded(a.Sending))
+	}
 	if a.Probe {
 		b.WriteString(", probe")
 	}

@@ -55,7 +55,7 @@ func record(c *lift.Call) {
 	ended.Wall, ended.Mono = ended.Wall.Add(time.Second), ended.Mono+time.Second
 	c.NewAttempt(lift.AttemptRecord{
 		Endpoint: lift.Endpoint{Addr: "10.0.0.2:80", ID: "b", Zone: "use1-az1"}, Began: later, Ended: ended, Outcome: lift.OK, Status: 201, Reached: lift.Answered,
-		Candidates: 2, Why: "next in turn", Timeout: time.Second, Probe: true,
+		Candidates: 2, Why: "next in turn", Timeout: time.Second, Probe: true, Queued: 500 * time.Microsecond, Sending: 250 * time.Microsecond,
 	})
 }
 
@@ -127,7 +127,7 @@ func TestCallSaysHowItWent(t *testing.T) {
 	}
 	for _, want := range []string{
 		`(?m)^attempt 1: 10\.0\.0\.1:80 failed after 1\.5ms, fresh, not_reached: refused$`,
-		`(?m)^attempt 2 at 1(\.0\d\d)?s: 10\.0\.0\.2:80 ok 201 after 1\.5ms, warm, answered, probe, picked: next in turn, of 2$`,
+		`(?m)^attempt 2 at 1(\.0\d\d)?s: 10\.0\.0\.2:80 ok 201 after 1\.5ms, warm, answered, queued for 500µs, probe, picked: next in turn, of 2$`,
 		`(?m)^< 201 Created$`,
 		`(?mi)^< X-Answer: 42$`,
 		`(?mi)^< trailer X-Sum: 7$`,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -68,6 +69,8 @@ type attempt struct {
 	Outcome  string  `json:"outcome"`
 	Status   int     `json:"status,omitempty"`
 	Took     float64 `json:"took_ms"`
+	Queued   float64 `json:"queued_ms,omitempty"`
+	Sending  float64 `json:"sending_ms,omitempty"`
 	Error    string  `json:"error,omitempty"`
 }
 
@@ -82,7 +85,10 @@ func describe(e *lift.Error) *document {
 	d.Error.Attempts = make([]attempt, 0, len(e.Attempts))
 	for i := range e.Attempts {
 		a := &e.Attempts[i]
-		one := attempt{Endpoint: a.Endpoint.Addr, Outcome: a.Outcome.String(), Status: a.Status, Took: float64(a.Duration().Microseconds()) / 1000}
+		one := attempt{
+			Endpoint: a.Endpoint.Addr, Outcome: a.Outcome.String(), Status: a.Status,
+			Took: millis(a.Duration()), Queued: millis(a.Queued), Sending: millis(a.Sending),
+		}
 		if a.Err != nil {
 			one.Error = a.Err.Error()
 			if inner, ok := errors.AsType[*lift.Error](a.Err); ok && inner.Err != nil {
@@ -93,6 +99,8 @@ func describe(e *lift.Error) *document {
 	}
 	return d
 }
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // writeFault answers with an error. last: the connection ends with it.
 func writeFault(w http.ResponseWriter, f *fault, last bool) {

@@ -135,6 +135,7 @@ type told struct {
 		Attempts                         []struct {
 			Endpoint, Outcome, Error string
 			Status                   int
+			Queued                   float64 `json:"queued_ms"`
 		}
 	}
 }
