@@ -53,6 +53,7 @@ func (c *Call) NewAttempt(r AttemptRecord) *Attempt {
 	a.n, a.prev, c.last = len(c.record), c.last, a
 	c.record = append(c.record, r)
 	c.tries.Store(int32(len(c.record))) //nolint:gosec // attempts are few
+	c.running++
 	next := c.onNext
 	c.onNext = nil
 	c.mu.Unlock()
@@ -94,7 +95,9 @@ func (a *Attempt) Publish() {
 // back what it holds. Ending twice gives nothing back twice.
 func (a *Attempt) End() {
 	a.Publish()
-	a.lifetime.End()
+	if a.end() {
+		a.Call.attemptEnded()
+	}
 }
 
 // QueuedInAll returns how long the call's attempts, this one included, have waited for

@@ -169,6 +169,17 @@ func (b *Body) OnEnd(f func(err error)) {
 	f(err)
 }
 
+// Err returns what ended the body before its end: [ErrBodyClosed], or what broke it.
+// nil if it ended well, or has not ended. Safe for concurrent use.
+func (b *Body) Err() error {
+	if b == nil {
+		return nil
+	}
+	b.end.Lock()
+	defer b.end.Unlock()
+	return b.end.err
+}
+
 // Close ends the body where reading stands, and closes its rest. Closing twice, or
 // after the end, does nothing.
 func (b *Body) Close() error {

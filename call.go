@@ -65,12 +65,13 @@ type Call struct {
 	Began Instant
 
 	lifetime // its mu guards what follows too
-	record   []AttemptRecord
-	tries    atomic.Int32 // len(record), readable without mu
-	inline   [1]AttemptRecord
-	first    Attempt
-	last     *Attempt
-	onNext   func()
+	observed
+	record []AttemptRecord
+	tries  atomic.Int32 // len(record), readable without mu
+	inline [1]AttemptRecord
+	first  Attempt
+	last   *Attempt
+	onNext func()
 }
 
 // Cancel tells every step that the caller has given up, and why: it cancels the

@@ -30,15 +30,17 @@ func (l *lifetime) Hold(f func()) {
 	f()
 }
 
-// End ends the call or attempt and gives back what it holds. Ending twice does nothing.
-func (l *lifetime) End() {
+// end gives back what is held. It reports whether this was the first time.
+func (l *lifetime) end() (first bool) {
 	l.mu.Lock()
 	holds := l.holds
+	first = !l.ended
 	l.holds, l.ended = nil, true
 	l.mu.Unlock()
 	for _, giveBack := range slices.Backward(holds) {
 		giveBack()
 	}
+	return first
 }
 
 // Cancel tells every step that nobody waits any more, and why. The first cause

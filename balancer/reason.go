@@ -17,6 +17,15 @@ type Reason struct {
 	Endpoints int
 }
 
+// Next returns how long it is until an endpoint may be probed, for AllOpen. It is 0
+// while a probe is out, or if nobody can say.
+func (r Reason) Next() time.Duration {
+	if len(r.Out) == 0 {
+		return 0
+	}
+	return r.Out[0].Next
+}
+
 // Out is what is known of an endpoint that is not used.
 type Out struct {
 	Endpoint lift.Endpoint

@@ -2,10 +2,12 @@ package mesh
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -40,9 +42,11 @@ type Options struct {
 	Invocation func() time.Time
 	// Log is told of changes of state, one line each. Default: nothing.
 	Log *slog.Logger
-	// OnCall, if set, is told of every call that ended, rejections included,
-	// when its response's head is there (or its error). It must not block.
-	OnCall func(c *lift.Call, resp *lift.Response, err error)
+	// OnEnd, if set, is told of every call once, at its true end: when whoever made it
+	// has called [lift.Call.End]. Calls are reported as well that no service took
+	// (unknown, misconfigured), and those that a door refused by itself (over a limit,
+	// malformed, draining). It must not block; its panics are contained.
+	OnEnd lift.Observer
 }
 
 // Mesh is the data plane: it takes calls to services by name. It is a
@@ -51,6 +55,7 @@ type Options struct {
 type Mesh struct {
 	o     Options
 	slots *transport.Slots
+	onEnd lift.Observer // Options.OnEnd, contained
 	table atomic.Pointer[table]
 
 	invocations atomic.Int64
@@ -77,6 +82,9 @@ func newTable(services map[string]*Service, broken error) *table {
 // on. Close it to give back connections and goroutines.
 func New(o Options) *Mesh {
 	m := &Mesh{o: o.withDefaults(), slots: transport.NewSlots(o.Connections, o.Connects)}
+	if o.OnEnd != nil {
+		m.onEnd = m.tell
+	}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	services := make(map[string]*Service, len(o.Services))
 	for _, cfg := range o.Services {
@@ -112,10 +120,38 @@ func (m *Mesh) Service(name string) *Service {
 	return m.table.Load().services[lift.ServiceName(name)]
 }
 
+// Observe implements [lift.Observed].
+func (m *Mesh) Observe(c *lift.Call) {
+	c.Service = lift.ServiceName(c.Service)
+	c.Observe(m.o.Now, m.onEnd)
+}
+
+// tell tells the observer of a call's end, and contains its panics.
+func (m *Mesh) tell(c *lift.Call, e lift.Ending) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.o.Log.Error("panic in the observer of calls, contained", "service", c.Service, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		}
+	}()
+	m.o.OnEnd(c, e)
+}
+
 // Call implements [lift.Caller]: it sends the call down its service's stack.
 func (m *Mesh) Call(c *lift.Call) (*lift.Response, error) {
 	c.Began = m.o.Now()
-	c.Service = lift.ServiceName(c.Service)
+	m.Observe(c)
+	resp, err := m.send(c)
+	switch {
+	case m.onEnd == nil:
+	case err != nil:
+		c.Fail(err)
+	default:
+		c.Answered(resp, m.o.Now())
+	}
+	return resp, err
+}
+
+func (m *Mesh) send(c *lift.Call) (*lift.Response, error) {
 	t := m.table.Load()
 	if t.broken != nil {
 		return nil, lift.Errorf(c, lift.Misconfigured, "%w", t.broken)

@@ -29,7 +29,7 @@ func TestServiceInAnyCase(t *testing.T) {
 		var ended []string
 		m := mesh.New(mesh.Options{
 			Services: []mesh.ServiceConfig{{Name: "Orders", Registry: source}}, Dial: net.dial,
-			OnCall: func(c *lift.Call, _ *lift.Response, _ error) { ended = append(ended, c.Service) },
+			OnEnd: func(c *lift.Call, _ lift.Ending) { ended = append(ended, c.Service) },
 		})
 		defer m.Close()
 		call := func(name string) error {

@@ -39,6 +39,7 @@ type instance struct {
 	chunks bool              // answers have no declared length
 	serve  http.HandlerFunc  // not nil: answers in place of all that
 	breaks time.Duration     // when those that drip break all the same, or end in gRPC's trailers; 0: never
+	ends   time.Duration     // when those that drip end well; 0: never
 	calls  int
 }
 
@@ -92,7 +93,7 @@ func (i *instance) seen() int {
 func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.calls++
-	hung, reads, after, status, grpc, drip, breaks, header, chunks, serve := i.hung, i.reads, i.after, i.status, i.grpc, i.drip, i.breaks, i.header, i.chunks, i.serve
+	hung, reads, after, status, grpc, drip, breaks, ends, header, chunks, serve := i.hung, i.reads, i.after, i.status, i.grpc, i.drip, i.breaks, i.ends, i.header, i.chunks, i.serve
 	i.mu.Unlock()
 	if reads {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -130,7 +131,10 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).Flush()
 	}
 	fmt.Fprint(w, i.addr)
-	var broken <-chan time.Time
+	var broken, ended <-chan time.Time
+	if ends > 0 {
+		ended = time.After(ends)
+	}
 	if breaks > 0 {
 		broken = time.After(breaks)
 	}
@@ -146,6 +150,8 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			panic(http.ErrAbortHandler)
+		case <-ended:
+			return
 		case <-r.Context().Done():
 			return
 		case <-i.Gone():

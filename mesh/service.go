@@ -107,7 +107,7 @@ func (s *Service) Call(c *lift.Call) (*lift.Response, error) {
 	return now.caller.Call(c)
 }
 
-// record is the outermost step: what leaves it has been seen.
+// record is the outermost step: it contains panics, and has errors carry what was tried.
 func (s *Service) record(next lift.Caller) lift.Caller {
 	return lift.CallerFunc(func(c *lift.Call) (resp *lift.Response, err error) {
 		defer func() {
@@ -116,9 +116,6 @@ func (s *Service) record(next lift.Caller) lift.Caller {
 			}
 			if err != nil {
 				err = lift.Recorded(c, err)
-			}
-			if s.o.OnCall != nil {
-				s.o.OnCall(c, resp, err)
 			}
 		}()
 		return next.Call(c)
@@ -139,7 +136,13 @@ func (s *Service) pick() lift.Caller {
 			if n != nil {
 				return n.RoundTrip(a)
 			}
-			if reason.Code != lift.NoSet {
+			switch reason.Code {
+			case lift.NoSet:
+			case lift.AllOpen:
+				c.Note(lift.AllOut, int64(reason.Next()))
+				return nil, s.balancer.Error(c, reason)
+			default:
+				c.Note(lift.NobodyServes, 0)
 				return nil, s.balancer.Error(c, reason)
 			}
 			if err := s.awaitSet(c); err != nil {
@@ -151,14 +154,16 @@ func (s *Service) pick() lift.Caller {
 
 // awaitSet waits for the registry's first set, under the call's deadline.
 func (s *Service) awaitSet(c *lift.Call) error {
+	began := s.o.Now()
 	var timeUp <-chan time.Time
-	if left, limited := c.Remaining(s.o.Now()); limited {
+	if left, limited := c.Remaining(began); limited {
 		t := time.NewTimer(left)
 		defer t.Stop()
 		timeUp = t.C
 	}
 	select {
 	case <-s.balancer.First():
+		c.Note(lift.WaitedForEndpoints, int64(s.o.Now().Since(began)))
 		return nil
 	case <-c.Done():
 		return lift.Errorf(c, lift.CallCanceled, "while waiting for the first word of who serves it: %w", c.Err())

@@ -9,7 +9,7 @@ import (
 // one place that says it.
 func (s *Service) stack(cfg *ServiceConfig) lift.Caller {
 	return lift.Stack(s.pick(),
-		// Sees every end, a rejection too, and contains whatever panics below.
+		// Contains whatever panics below; has every error carry what was tried.
 		s.record,
 		// The time there is for all that follows, attempts and waits included.
 		resilience.Deadline(cfg.Timeout, s.o.Now, s.o.Invocation),

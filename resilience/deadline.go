@@ -15,17 +15,22 @@ import (
 func Deadline(timeout time.Duration, now func() lift.Instant, invocation func() time.Time) lift.Policy {
 	return func(next lift.Caller) lift.Caller {
 		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
+			by := lift.DeadlineOfCaller
 			if invocation != nil {
-				c.Deadline = inside(invocation(), c)
+				if end := inside(invocation(), c); !end.Equal(c.Deadline) {
+					c.Deadline, by = end, lift.DeadlineOfInvocation
+				}
 			}
 			limit := timeout
 			if c.Timeout > 0 {
 				limit = c.Timeout
+				c.Note(lift.TimeoutOfCall, int64(limit))
 			}
-			if limit > 0 {
-				if end := c.Began.Wall.Add(limit); c.Deadline.IsZero() || end.Before(c.Deadline) {
-					c.Deadline = end
-				}
+			switch end := c.Began.Wall.Add(limit); {
+			case limit > 0 && (c.Deadline.IsZero() || end.Before(c.Deadline)):
+				c.Deadline = end
+			case !c.Deadline.IsZero():
+				c.Note(by, int64(c.Deadline.Sub(c.Began.Wall)))
 			}
 			if left, limited := c.Remaining(now()); limited && left <= 0 {
 				return nil, lift.Errorf(c, lift.DeadlineExceeded, "the call's deadline passed %s before it was made; give it more time, or make it sooner", -left.Round(time.Millisecond))

@@ -28,18 +28,31 @@ func Retry(cfg RetryConfig, budget *Budget, elsewhere func(*lift.Call) bool, now
 			budget.Deposit(c.Began)
 			tried := c.Tries()
 			resp, err := next.Call(c)
-			for n := 1; n < cfg.Attempts; n++ {
+			for n := 1; ; n++ {
 				var room [1]lift.AttemptRecord
 				since := c.AppendAttempts(room[:0], tried)
 				another := func() bool { return elsewhere != nil && elsewhere(c) }
 				if !again(c, since, another) {
 					return resp, err
 				}
+				if n >= cfg.Attempts {
+					c.Note(lift.NoRetryLimit, int64(n))
+					return resp, err
+				}
 				wait := cfg.backoff(n, rand)
 				if asked, ok := asked(since, another); ok {
 					wait = asked
 				}
-				if !hasTime(c, wait, now) || !budget.Withdraw() || !pause(c, wait) {
+				if !hasTime(c, wait, now) {
+					c.Note(lift.NoRetryTime, int64(wait))
+					return resp, err
+				}
+				if !budget.Withdraw() {
+					c.Note(lift.NoRetryBudget, 0)
+					return resp, err
+				}
+				c.Note(lift.Retrying, int64(wait))
+				if !pause(c, wait) {
 					return resp, err
 				}
 				tried += len(since)
@@ -47,11 +60,11 @@ func Retry(cfg RetryConfig, budget *Budget, elsewhere func(*lift.Call) bool, now
 				resp2, err2 := next.Call(c)
 				if c.Tries() == tried { // nowhere left to go: the answer at hand is the better one
 					stop()
+					c.Note(lift.NoRetryNowhere, 0)
 					return resp, err
 				}
 				resp, err = resp2, err2
 			}
-			return resp, err
 		})
 	}
 }
@@ -72,6 +85,9 @@ func releaseOnNextAttempt(c *lift.Call, resp *lift.Response) (stop func() bool) 
 func Idempotent(next lift.Caller) lift.Caller {
 	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
 		if c.Idempotent == lift.ByMethod {
+			if !c.IsIdempotent() {
+				c.Note(lift.VouchedIdempotent, 0)
+			}
 			c.Idempotent = lift.Idempotent
 		}
 		return next.Call(c)
@@ -79,7 +95,7 @@ func Idempotent(next lift.Caller) lift.Caller {
 }
 
 // again reports whether the attempts since the last decision allow another: each of
-// them failed, and none forbids it.
+// them failed, and none forbids it. It notes what forbids it.
 func again(c *lift.Call, since []lift.AttemptRecord, elsewhere func() bool) bool {
 	for i := range since {
 		a := &since[i]
@@ -91,16 +107,31 @@ func again(c *lift.Call, since []lift.AttemptRecord, elsewhere func() bool) bool
 			}
 		case lift.Limited:
 			if !elsewhere() {
+				c.Note(lift.NoRetryNowhere, 0)
 				return false // the call has waited for room there
 			}
 		default:
 			return false
 		}
-		if a.RetryAfter < 0 || a.Reached != lift.NotReached && !c.IsIdempotent() {
+		switch {
+		case c.Err() != nil:
+			return false
+		case a.RetryAfter < 0:
+			c.Note(lift.NoRetryAsked, 0)
+			return false
+		case a.Reached != lift.NotReached && !c.IsIdempotent():
+			c.Note(lift.NoRetryUnsafe, 0)
 			return false
 		}
 	}
-	return len(since) > 0 && c.Err() == nil && c.Replayable()
+	if len(since) == 0 {
+		return false
+	}
+	if !c.Replayable() {
+		c.Note(lift.NoRetryBody, 0)
+		return false
+	}
+	return true
 }
 
 // asked returns the wait before the next try that the attempts decide: what an

@@ -29,6 +29,7 @@ func Whole(limit int64, now func() lift.Instant) lift.Policy {
 				if err != nil {
 					return nil, err
 				}
+				c.Note(lift.WaitedForBody, int64(len(content)))
 				c.Body = lift.BytesBody(content)
 			}
 			return next.Call(c)

@@ -47,14 +47,13 @@ func (c *Client) do(ctx context.Context, x *exchange) (*lift.Response, error) {
 		return nil, x.fail(err.Code, "%w", err.Err)
 	}
 	call.Began = c.now()
+	lift.Observe(c.caller, call)
 	if err := x.settings.apply(call); err != nil {
-		x.end()
-		return nil, x.fail(lift.InvalidCall, "%w", err)
+		return nil, x.refused(x.fail(lift.InvalidCall, "%w", err))
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		call.Cancel(cause)
-		x.end()
-		return nil, x.givenUp(ctx.Err(), cause)
+		return nil, x.refused(x.givenUp(ctx.Err(), cause))
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		// What is left is a length; the moment is the client's clock's.
@@ -70,8 +69,7 @@ func (c *Client) do(ctx context.Context, x *exchange) (*lift.Response, error) {
 		resp, err = c.goDirect(ctx, x, x.settle(err))
 	}
 	if err != nil {
-		x.end()
-		return nil, err
+		return nil, x.refused(err)
 	}
 	if x.late != nil && !x.whole {
 		x.late.Stop()
@@ -129,6 +127,13 @@ func (x *exchange) abandon(ctx context.Context) {
 func (x *exchange) cancel(cause error) {
 	defer func() { _ = recover() }()
 	x.call.Cancel(cause)
+}
+
+// refused ends an exchange that has no answer, and returns err.
+func (x *exchange) refused(err error) error {
+	x.call.Fail(err)
+	x.end()
+	return err
 }
 
 // end gives back all that the call holds; it runs once.

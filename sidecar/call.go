@@ -33,6 +33,7 @@ type call struct {
 func newCall(s *session, f *liftv1.Call) *call {
 	k := &call{s: s, id: f.GetId(), service: lift.ServiceName(f.GetService())}
 	wire.Fill(&k.lc, f, s.door.cfg.Now())
+	lift.Observe(s.door.cfg.Caller, &k.lc)
 	k.out.Open(s.window)
 	if !f.GetEnd() {
 		k.streams = true
@@ -181,6 +182,7 @@ func (k *call) failed(err error, begun bool) *liftv1.ServerFrame {
 	if own, ok := errors.AsType[*lift.Error](k.lc.Err()); ok {
 		err = own
 	}
+	k.lc.Fail(err)
 	e := wire.Error(err, k.service, k.lc.Began)
 	if begun {
 		return &liftv1.ServerFrame{Kind: &liftv1.ServerFrame_End{End: &liftv1.End{Id: k.id, Error: e}}}

@@ -174,28 +174,42 @@ func (d *door) panicked(c *lift.Call, p any) *lift.Error {
 
 // admitUnary refuses what comes by a connection beyond the limit.
 func (d *door) admitUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if err := d.admit(ctx); err != nil {
-		return nil, err
+	if refusal := d.admit(ctx); refusal != nil {
+		service := ""
+		if call, ok := req.(*liftv1.CallRequest); ok {
+			service = call.GetService()
+			refusal.Service = service
+			var c lift.Call
+			wire.Fill(&c, call, d.cfg.Now())
+			d.refused(&c, refusal)
+		}
+		return nil, wire.Status(refusal, service, d.cfg.Now())
 	}
 	return next(ctx, req)
 }
 
 // admitStream is admitUnary for streams.
 func (d *door) admitStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if err := d.admit(stream.Context()); err != nil {
-		return err
+	if refusal := d.admit(stream.Context()); refusal != nil {
+		return wire.Status(refusal, "", d.cfg.Now())
 	}
 	return next(srv, stream)
 }
 
-func (d *door) admit(ctx context.Context) error {
+func (d *door) admit(ctx context.Context) *lift.Error {
 	conn := connOf(ctx)
 	if conn == nil || !conn.Refused() {
 		return nil
 	}
-	return wire.Status(&lift.Error{Code: lift.Busy, Err: fmt.Errorf(
-		"the sidecar serves its limit of %d connections; close some, share one client in a program, or raise the limit", d.cfg.Limits.MaxPeers)},
-		"", d.cfg.Now())
+	return &lift.Error{Code: lift.Busy, Err: fmt.Errorf(
+		"the sidecar serves its limit of %d connections; close some, share one client in a program, or raise the limit", d.cfg.Limits.MaxPeers)}
+}
+
+// refused ends a call that is not made, so that it is observed as others are.
+func (d *door) refused(c *lift.Call, err *lift.Error) {
+	lift.Observe(d.cfg.Caller, c)
+	c.Fail(err)
+	c.End()
 }
 
 // connOf returns the connection that an RPC came by, nil where it is not one of

@@ -95,7 +95,9 @@ func (k *call) rest(r io.Reader, body *lift.Body) *liftv1.ServerFrame {
 		if err == io.EOF {
 			last.End = k.end(body)
 		} else {
-			last.End = &liftv1.End{Id: k.id, Error: wire.Error(k.broke(err), k.service, k.lc.Began)}
+			broke := k.broke(err)
+			k.lc.Fail(broke)
+			last.End = &liftv1.End{Id: k.id, Error: wire.Error(broke, k.service, k.lc.Began)}
 		}
 		_ = f.stream.Send(last) // nobody is left to tell
 		return nil

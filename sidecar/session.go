@@ -218,25 +218,26 @@ func (s *session) open(f *liftv1.Call) error {
 	open, gone := len(s.calls), s.gone
 	s.mu.Unlock()
 	if gone {
+		s.refused(f, vanished(f.GetService()))
 		return nil
 	}
 	if open >= limits.MaxCallsPerPeer {
-		s.reject(id, &lift.Error{Code: lift.Busy, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
+		s.reject(f, &lift.Error{Code: lift.Busy, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
 			"this session has its limit of %d calls open; send fewer at once, or raise the limit", limits.MaxCallsPerPeer)})
 		return nil
 	}
 	if n := wire.FieldsSize(f.GetHeader()) + wire.FieldsSize(f.GetTrailer()) + len(f.GetPath()); n > limits.MaxHeader {
-		s.reject(id, &lift.Error{Code: lift.TooLarge, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
+		s.reject(f, &lift.Error{Code: lift.TooLarge, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
 			"path and header have %d bytes, 32 for each field included; the limit is %d: send less, or raise limits.header in lift.yaml", n, limits.MaxHeader)})
 		return nil
 	}
 	if n := len(f.GetBody()); n > wire.MaxData {
-		s.reject(id, &lift.Error{Code: lift.InvalidCall, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
+		s.reject(f, &lift.Error{Code: lift.InvalidCall, Service: lift.ServiceName(f.GetService()), Err: fmt.Errorf(
 			"a frame with %d bytes of body came, the limit is %d", n, wire.MaxData)})
 		return nil
 	}
 	if refusal := s.door.begin(f.GetService()); refusal != nil {
-		s.reject(id, refusal)
+		s.reject(f, refusal)
 		return nil
 	}
 	k := newCall(s, f)
@@ -247,6 +248,8 @@ func (s *session) open(f *liftv1.Call) error {
 	}
 	s.mu.Unlock()
 	if gone {
+		k.lc.Fail(vanished(k.service))
+		k.lc.End()
 		s.door.finish()
 		return nil
 	}
@@ -255,8 +258,21 @@ func (s *session) open(f *liftv1.Call) error {
 }
 
 // reject answers a call that has not begun.
-func (s *session) reject(id uint64, err *lift.Error) {
-	s.w.Control(answerFrame(&liftv1.Answer{Id: id, Error: wire.Error(err, err.Service, s.door.cfg.Now())}), 256, nil)
+func (s *session) reject(f *liftv1.Call, err *lift.Error) {
+	s.refused(f, err)
+	s.w.Control(answerFrame(&liftv1.Answer{Id: f.GetId(), Error: wire.Error(err, err.Service, s.door.cfg.Now())}), 256, nil)
+}
+
+// refused ends a call that has not begun.
+func (s *session) refused(f *liftv1.Call, err *lift.Error) {
+	var c lift.Call
+	wire.Fill(&c, f, s.door.cfg.Now())
+	s.door.refused(&c, err)
+}
+
+// vanished is what a call dies of that came with the end of its session.
+func vanished(service string) *lift.Error {
+	return &lift.Error{Code: lift.CallCanceled, Service: service, Err: ErrCallerVanished}
 }
 
 // forget ends k's place in the session.

@@ -15,9 +15,11 @@ func (d *door) Call(ctx context.Context, req *liftv1.CallRequest) (*liftv1.CallR
 	now := d.cfg.Now()
 	var c lift.Call
 	wire.Fill(&c, req, now)
+	lift.Observe(d.cfg.Caller, &c)
+	defer c.End()
 	resp, err := d.unary(ctx, &c, req)
-	c.End()
 	if err != nil {
+		c.Fail(err)
 		return nil, wire.Status(err, req.GetService(), now)
 	}
 	return resp, nil

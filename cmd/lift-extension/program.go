@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -48,7 +49,7 @@ func build(cfg *config.Config, log *slog.Logger) *program {
 		Now:         p.now,
 		Invocation:  p.invocation.deadline,
 		Log:         log,
-		OnCall:      p.called,
+		OnEnd:       p.ended,
 	})
 	p.sidecar = sidecar.Config{
 		Socket: cfg.Socket,
@@ -75,17 +76,27 @@ func (p *program) warn(cfg *config.Config) {
 	}
 }
 
-// called logs one line a call at the level debug: what was decided and why.
-func (p *program) called(c *lift.Call, resp *lift.Response, err error) {
+// ended logs one line a call at the level debug: how it ended, and what was decided.
+func (p *program) ended(c *lift.Call, e lift.Ending) {
 	if !p.log.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}
-	args := []any{"service", c.Service, "method", c.Method, "took", p.now().Since(c.Began).Round(time.Microsecond).String()}
-	if resp != nil {
-		args = append(args, "status", resp.Status)
+	args := []any{"service", c.Service, "method", c.Method, "took", e.Ended.Since(c.Began).Round(time.Microsecond).String()}
+	if e.Status != 0 {
+		args = append(args, "status", e.Status, "head", e.Head.Since(c.Began).Round(time.Microsecond).String())
 	}
-	if err != nil {
-		args = append(args, "error", err.Error())
+	if e.Err != nil {
+		args = append(args, "error", e.Err.Error())
+	}
+	if decisions, dropped := c.Decisions(); len(decisions) > 0 {
+		said := make([]string, len(decisions))
+		for i, d := range decisions {
+			said[i] = d.String()
+		}
+		if dropped > 0 {
+			said = append(said, fmt.Sprintf("and %d more", dropped))
+		}
+		args = append(args, "decisions", said)
 	}
 	tried := c.Attempts()
 	attempts := make(attemptLines, 0, len(tried)) // not nil: no attempt is [] in JSON

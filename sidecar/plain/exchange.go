@@ -39,6 +39,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{s: s, w: w, conn: http.NewResponseController(w)}
+	x.call.Method, x.call.Path = r.Method, r.RequestURI
 	c := connOf(r.Context())
 	own := ""
 	if c != nil {
@@ -64,7 +65,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if c != nil && c.refused {
 		x.last = true
-		x.fault(&fault{err: &lift.Error{Code: lift.Busy, Err: fmt.Errorf(
+		x.refuse(&fault{err: &lift.Error{Code: lift.Busy, Err: fmt.Errorf(
 			"the plain door serves its limit of %d connections; close some, or raise limits.peers", s.cfg.Limits.MaxPeers)}})
 		return
 	}
@@ -74,13 +75,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if f := s.form(r, x.stream); f != nil {
 		x.last = x.last || !x.stream // what follows may not be a request
-		x.fault(f)
+		x.refuse(f)
 		return
 	}
 	name, f := service(r, own)
 	switch {
 	case f != nil:
-		x.fault(f)
+		x.refuse(f)
 	case name == "":
 		s.self(x, r)
 	default:
@@ -90,14 +91,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve makes the call and sends its answer.
 func (x *exchange) serve(r *http.Request, name string) {
+	c := &x.call
+	c.Service, c.Path = name, r.RequestURI
 	if err := x.s.begin(name); err != nil {
 		x.last = x.last || err.Code == lift.Draining
-		x.fault(&fault{err: err})
+		x.refuse(&fault{err: err})
 		return
 	}
 	defer x.s.finish()
-	c := &x.call
-	c.Service, c.Method, c.Path = name, r.Method, r.RequestURI
+	lift.Observe(x.s.cfg.Caller, c)
+	defer c.End()
 	f := wishes(r, c)
 	if f == nil && x.grpc {
 		f = grpcWishes(r, c)
@@ -121,7 +124,6 @@ func (x *exchange) serve(r *http.Request, name string) {
 		x.fault(f)
 		return
 	}
-	defer c.End()
 	defer c.Body.Close()
 	gone := r.Context()
 	watching := context.AfterFunc(gone, func() { c.Cancel(given(gone)) })
@@ -223,8 +225,20 @@ func (x *exchange) told(err error) *lift.Error {
 // alone.
 func (x *exchange) ends() bool { return x.last || !x.stream && x.body.open() }
 
+// refuse ends a call that is not made, with an error.
+func (x *exchange) refuse(f *fault) {
+	c := &x.call
+	if c.Service == "" {
+		c.Service = f.err.Service
+	}
+	lift.Observe(x.s.cfg.Caller, c)
+	defer c.End()
+	x.fault(f)
+}
+
 // fault answers with an error.
 func (x *exchange) fault(f *fault) {
+	x.call.Fail(f.err)
 	if x.grpc {
 		x.grpcFault(f)
 		return
@@ -238,15 +252,15 @@ func (s *Server) self(x *exchange, r *http.Request) {
 	page := path == "/" || path == "/healthz"
 	switch {
 	case x.grpc:
-		x.fault(&fault{grpc: codes.Unimplemented, err: &lift.Error{Code: lift.UnknownService, Err: fmt.Errorf(
+		x.refuse(&fault{grpc: codes.Unimplemented, err: &lift.Error{Code: lift.UnknownService, Err: fmt.Errorf(
 			"the call names no service, so it is for Lift itself, which has no methods here; name one by :authority (in gRPC's clients an option of the channel) or by the metadata %s", strings.ToLower(fieldService))}})
 	case !page:
-		x.fault(&fault{err: &lift.Error{Code: lift.UnknownService, Err: fmt.Errorf(
+		x.refuse(&fault{err: &lift.Error{Code: lift.UnknownService, Err: fmt.Errorf(
 			"the request names no service, so it is for Lift itself, which has / and /healthz; name one by Host or %s", fieldService)}})
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		f := refuse("", http.StatusMethodNotAllowed, "Lift's own pages are for GET and HEAD; to call a service, name it by Host or %s", fieldService)
 		f.allow = "GET, HEAD"
-		x.fault(f)
+		x.refuse(f)
 	case path == "/healthz" && s.isLeaving():
 		writeJSON(x.w, http.StatusServiceUnavailable, map[string]string{"status": "draining"}, true)
 	case path == "/healthz":

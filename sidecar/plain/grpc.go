@@ -150,6 +150,7 @@ func (x *exchange) grpcFault(f *fault) {
 // status behind it says that it is not all.
 func (x *exchange) grpcBroken(err error) {
 	e := x.told(err)
+	x.call.Fail(e)
 	if e.Reached == lift.NotReached {
 		whole := *e
 		whole.Reached = lift.Answered // its head has come

@@ -46,13 +46,13 @@ func (s *Server) tunnel(x *exchange, r *http.Request, own string) {
 	name := lift.ServiceName(hostname(r.Host))
 	switch {
 	case own != "" && name != lift.ServiceName(own):
-		x.fault(refuse(own, 0, "CONNECT asks for %q, and this address is that of %q alone", clip(name), own))
+		x.refuse(refuse(own, 0, "CONNECT asks for %q, and this address is that of %q alone", clip(name), own))
 		return
 	case !slices.Contains(s.services(), name):
-		x.fault(&fault{err: &lift.Error{Code: lift.UnknownService, Service: name, Err: errors.New("no service of that name is configured, and nothing else can be reached")}})
+		x.refuse(&fault{err: &lift.Error{Code: lift.UnknownService, Service: name, Err: errors.New("no service of that name is configured, and nothing else can be reached")}})
 		return
 	case r.ContentLength != 0:
-		x.fault(refuse(name, 0, "CONNECT with a body is not carried"))
+		x.refuse(refuse(name, 0, "CONNECT with a body is not carried"))
 		return
 	}
 	old := connOf(r.Context())
