@@ -50,7 +50,7 @@ an HTTP status of 400 or more.
 The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 		Example: `  lift call orders /orders/7
   lift call orders DELETE /orders/7 -v
-  lift call orders POST /orders -H 'Content-Type: application/json' -d @order.json
+  lift call orders POST /orders -H 'Idempotency-Key: 1' -d @order.json
   lift call orders --list
   lift call orders orders.v1.Orders/Get -d '{"id": "7"}'`,
 		Args: cobra.RangeArgs(1, 3),

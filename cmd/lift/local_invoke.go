@@ -31,22 +31,22 @@ func localInvokeCommand(s streams, lookup config.Lookup) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "invoke [flags] -- FUNCTION [ARGS...]",
 		Short: "Invoke a function on a local Lambda",
-		Long: `Invoke a function on a local Lambda, the emulator of package emulator: the Runtime
-API, the Extensions API, Lambda's order of init and shutdown, its variables and its
-timeouts. FUNCTION is the program that Lambda would start: a bootstrap, or a command
-such as python3 -m awslambdaric app.handler.
+		Long: `Invoke a function on a local Lambda: the emulator has the Runtime API, the
+Extensions API, and Lambda's order of init and shutdown, variables and timeouts.
+FUNCTION is the program that Lambda would start: a bootstrap, or a command such
+as python3 -m awslambdaric app.handler.
 
 If there is a lift.yaml, lift-extension runs beside the function as it does in
-Lambda. --layer and --extensions start the extensions of a layer's zip or of a folder
-instead; --bare starts none.
+Lambda. --layer and --extensions start the extensions of a layer's zip or of a
+folder instead; --bare starts none.
 
-The event is --data, as JSON; {} if it is left out. The function's answer goes to
-standard output; its log, and a REPORT line for each invocation, to standard error.
+The event is --data. The function's answer goes to standard output; its log, and
+a REPORT line for each invocation, to standard error.
 
-Exit codes: 0 the function answered, 1 it could not be started, 2 the command line
-or the event is wrong, 3 an invocation ended with an error or timed out.`,
+Exit codes: 0 the function answered, 1 it could not be started, 2 the command
+line or the event is wrong, 3 an invocation ended with an error or timed out.`,
 		Example: `  lift local invoke -d '{"id": "17"}' -- ./bootstrap
-  lift local invoke -d @event.json --timeout 10s -- python3 -m awslambdaric app.handler
+  lift local invoke -d @event.json -- python3 -m awslambdaric app.handler
   lift local invoke --layer dist/lift-layer-amd64.zip -- ./bootstrap
   lift local invoke -n 3 --freeze 5s -- ./bootstrap`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -66,14 +66,14 @@ or the event is wrong, 3 an invocation ended with an error or timed out.`,
 	flags.IntVar(&f.memory, "memory", 128, "the function's memory in `MB`, which it is told")
 	flags.StringVar(&f.name, "name", "function", "the function's `name`")
 	flags.StringArrayVarP(&f.variables, "variable", "e", nil, "a variable of the function, `NAME=VALUE`; may be repeated")
-	flags.StringVar(&f.root, "root", "", "`folder` of the function's code, LAMBDA_TASK_ROOT (default that of FUNCTION if it is given as a path without ARGS, else this one)")
-	flags.StringVar(&f.config, "config", "", "path of the configuration `file` (default lift.yaml in --root, else what Lift would find)")
-	flags.StringVar(&f.env, "env", "", "the environment `name` to choose in it, in place of $LIFT_ENV")
+	flags.StringVar(&f.root, "root", "", "`folder` of the code, LAMBDA_TASK_ROOT (default that of FUNCTION, if it is a path without ARGS, else the current one)")
+	flags.StringVar(&f.config, "config", "", "the configuration `file` (default lift.yaml in --root, else what Lift would find)")
+	flags.StringVar(&f.env, "env", "", "the environment to choose in it, in place of $LIFT_ENV")
 	flags.StringVar(&f.layer, "layer", "", "`zip` of a layer, whose extensions are started")
 	flags.StringVar(&f.extensions, "extensions", "", "`folder` of extensions to start, in place of /opt/extensions")
 	flags.StringVar(&f.extension, "extension", "", "`path` of lift-extension")
 	flags.BoolVar(&f.bare, "bare", false, "start no extension")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what the platform does, and the extension's informational log lines")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show what the platform does, and the extension's log from level info on")
 	c.MarkFlagsMutuallyExclusive("bare", "layer")
 	c.MarkFlagsMutuallyExclusive("bare", "extensions")
 	c.MarkFlagsMutuallyExclusive("bare", "extension")

@@ -101,6 +101,7 @@ them, runs programs beside a sidecar, and checks lift.yaml.`,
 		SilenceUsage:  true,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", columns)))
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetIn(s.in)
 	root.SetOut(s.out)

@@ -44,10 +44,10 @@ program as soon as it serves. The program finds it by these variables:
   LIFT_URL_<SERVICE>      the same for a service that has a 'listen' address
   LIFT_CONFIG, LIFT_ENV   the configuration
 
-Signals go to the program. When it has ended, the sidecar takes its instances out
-of the registry, lets running calls finish and ends too; lift then exits with the
-program's code (128 + n if signal n ended it). If the sidecar dies, lift says so
-and starts it again.
+Signals go to the program. When it has ended, the sidecar leaves the registry,
+lets running calls finish and ends too; lift then exits with the program's code
+(128 + n if signal n ended it). If the sidecar dies, lift says so and starts it
+again.
 
 Before the program has started, lift exits with 125 if the sidecar does not
 start, 126 if the program cannot be executed, 127 if it is not found.
@@ -67,11 +67,11 @@ lift-extension is looked for beside lift itself, then on the PATH.`,
 	}
 	flags := c.Flags()
 	flags.SetInterspersed(false) // what follows the program's name is the program's
-	flags.StringVar(&f.config, "config", "", "path of the configuration `file` (default what Lift would find)")
-	flags.StringVar(&f.env, "env", "", "the environment `name` to choose, in place of $LIFT_ENV")
-	flags.StringVar(&f.socket, "socket", "", "`path` of the sidecar's socket, in place of the configuration's")
+	flags.StringVar(&f.config, "config", "", "the configuration `file` (default what Lift would find)")
+	flags.StringVar(&f.env, "env", "", "the environment to choose, in place of $LIFT_ENV")
+	flags.StringVar(&f.socket, "socket", "", "`path` of the sidecar's socket (default the configuration's)")
 	flags.StringVar(&f.extension, "extension", "", "`path` of lift-extension")
-	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show the sidecar's informational log lines, not only warnings and errors")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "show the sidecar's log from level info on, not warn")
 	return c
 }
 

@@ -5,6 +5,9 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
 )
 
 // nothing is an environment without variables.
@@ -37,4 +40,30 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("lift %s: %d lines on standard error, want 1:\n%s", args, lines, &errs)
 		}
 	}
+}
+
+// The help of every command has a sentence and fits a terminal.
+func TestHelpFits(t *testing.T) {
+	var look func(c *cobra.Command)
+	look = func(c *cobra.Command) {
+		var out bytes.Buffer
+		args := append(strings.Fields(c.CommandPath())[1:], "--help")
+		if code := run(t.Context(), args, streams{nil, &out, &out}, nothing); code != exitOK {
+			t.Errorf("%s: exit code %d", args, code)
+		}
+		for line := range strings.Lines(out.String()) {
+			if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > columns {
+				t.Errorf("%s: a line of more than %d columns: %s", args, columns, line)
+			}
+		}
+		if c.HasParent() && c.Parent() == c.Root() && c.GroupID == "" && c.Name() != "version" && c.Name() != "help" {
+			t.Errorf("%s is in no group", c.CommandPath())
+		}
+		for _, sub := range c.Commands() {
+			if !sub.Hidden {
+				look(sub)
+			}
+		}
+	}
+	look(rootCommand(streams{}, nothing))
 }

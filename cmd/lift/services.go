@@ -28,8 +28,8 @@ func servicesCommand(s streams, lookup config.Lookup) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "services [SERVICE...]",
 		Short: "Show who serves what, and which endpoints are out and why",
-		Long: `Show what the sidecar on this machine knows of its services, or of those that you
-name: their endpoints, how old that knowledge is, and the state of each endpoint.
+		Long: `Show what the sidecar on this machine knows of its services, or of those that
+you name: their endpoints, how old that knowledge is, and the state of each.
 
   healthy   calls go to the endpoint
   out       it failed; it gets no calls until its next probe

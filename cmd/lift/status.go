@@ -22,15 +22,15 @@ func statusCommand(s streams, lookup config.Lookup) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Show how the sidecar itself is: version, doors, peers, last reload",
-		Long: `Show how the sidecar on this machine is: its version and uptime, where it listens,
-which programs are connected and by which SDK, whether its last reload was
-refused and why, how old the registries' answers are, and when certificates
+		Long: `Show how the sidecar on this machine is: its version and uptime, where it
+listens, which programs are connected and by which SDK, whether its last reload
+was refused and why, how old the registries' answers are, and when certificates
 expire.
 
-The exit code is 0 if all is well, and 3 if something needs attention: the sidecar
-is shutting down, its configuration is broken, its last reload was refused, an
-address cannot be opened, a registry does not answer, or a certificate has
-expired or will within 7 days. It is 1 if no sidecar answers.
+The exit code is 0 if all is well, and 3 if something needs attention: the
+sidecar is shutting down, its configuration is broken, its last reload was
+refused, an address cannot be opened, a registry does not answer, or a
+certificate has expired or will within 7 days. It is 1 if no sidecar answers.
 
 The sidecar's socket is --socket, else $LIFT_SOCKET, else what lift.yaml says.`,
 		Example: "  lift status\n  lift status --json | jq .last_reload",
