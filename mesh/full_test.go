@@ -87,9 +87,9 @@ func TestFullOfStreams(t *testing.T) {
 		connections, streams int
 		says                 []string
 	}{
-		transport.HTTP: {0, 64, []string{"all 64 connections", "connections.max", "connections.wait, 1s"}},
+		transport.HTTP: {0, 64, []string{"all 64 connections", "connections.max (64)", "connections.wait (1s)"}},
 		// 250 is what net/http's server takes on a connection.
-		transport.H2C:  {2, 500, []string{"all 2 connections", "250 calls at once", "connections.max", "connections.wait, 1s"}},
+		transport.H2C:  {2, 500, []string{"all 2 connections", "250 calls at once", "connections.max (2)", "connections.wait (1s)"}},
 		transport.GRPC: {1, 250, []string{"all 1 connections", "250 calls at once", "connections.max"}},
 	} {
 		t.Run(string(protocol), func(t *testing.T) {
@@ -220,8 +220,8 @@ func TestFullProcess(t *testing.T) {
 			connections, connects int
 			says                  []string
 		}{
-			"connections": {1, 0, []string{"its 1 connections in use", "limits.connections"}},
-			"connects":    {0, 1, []string{"1 connects under way", "limits.connects"}},
+			"connections": {1, 0, []string{"all 1 connections of this process", "limits.connections (1)"}},
+			"connects":    {0, 1, []string{"opening 1 connections", "limits.connects (1)"}},
 		} {
 			t.Run(name+" by "+string(protocol), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {

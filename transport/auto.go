@@ -186,10 +186,14 @@ func (u *auto) shake(q *question) {
 	_ = q.up.Warm(context.Background(), 1) // what is wrong with it shows when it is called
 }
 
-// open opens a connection within the process's limits.
-func (u *auto) open(q *question) (net.Conn, string, error) {
+// open opens a connection within the process's limits. Its slot is held if it does.
+func (u *auto) open(q *question) (nc net.Conn, protocol string, err error) {
 	_ = u.slots.acquire(asker{u, q}) // which waits until it has one
-	defer u.slots.release()          // the way that is chosen takes its own
+	defer func() {
+		if nc == nil {
+			u.slots.release()
+		}
+	}()
 	_ = u.slots.connect(asker{u, q})
 	defer u.slots.connected()
 	return u.dialer.open(context.Background())

@@ -167,3 +167,47 @@ func TestAutoWaitsForASlot(t *testing.T) {
 		up.close()
 	})
 }
+
+// The slot of the connection that an endpoint made its choice on is not given to another
+// who waits for one: the call that asked would then wait behind it.
+func TestAutoKeepsItsSlot(t *testing.T) {
+	a := certtest.New(t, "ca")
+	synctest.Test(t, func(t *testing.T) {
+		other, up, clock, slots := &h2upstream{}, &h2upstream{}, newClock(), transport.NewSlots(1, 1)
+		other.answers(h2silent)
+		up.secure(a, "h2")
+		plainly := transport.Options{Dial: other.dial, Now: clock.now, Slots: slots, Config: transport.Config{Protocol: transport.H2C, Wait: time.Minute}}
+		holds, behind := transport.New("other.test:80", plainly), transport.New("third.test:80", plainly)
+		w := transport.New("orders.test:443", transport.Options{Dial: up.dial, Now: clock.now, Slots: slots, Config: transport.Config{
+			Protocol: transport.Auto, TLS: &transport.TLS{CA: []string{a.File}},
+		}})
+		send := func(w transport.Upstream, c *lift.Attempt) <-chan error {
+			done := make(chan error, 1)
+			go func() {
+				resp, err := w.RoundTrip(c)
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+				done <- err
+			}()
+			synctest.Wait()
+			return done
+		}
+		held, c, third := aCall(clock, "POST", nil), aCall(clock, "POST", nil), aCall(clock, "POST", nil)
+		held.Timeout, held.Deadline = 0, held.Call.Deadline
+		first, asks, waits := send(holds, held), send(w, c), send(behind, third)
+		time.Sleep(100 * time.Millisecond)
+		held.Cancel(nil)
+		<-first
+		if err := <-asks; err != nil || c.Queued > 200*time.Millisecond {
+			t.Errorf("queued %s: %v", c.Queued, err)
+		}
+		third.Cancel(nil)
+		<-waits
+		for _, up := range []transport.Upstream{holds, behind, w} {
+			up.Close()
+		}
+		other.close()
+		up.close()
+	})
+}

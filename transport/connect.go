@@ -24,7 +24,7 @@ func (p *Pool) connect(dialing context.Context, wait queuer, slotted bool) (c *c
 		}
 	}()
 	if !slotted {
-		if f := p.slots.acquire(wait); f != nil {
+		if f := p.acquire(wait); f != nil {
 			return nil, f
 		}
 		slotted = true

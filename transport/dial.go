@@ -19,10 +19,11 @@ type dialer struct {
 	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
 	secure  *securer      // nil: without TLS
 	ready   chan net.Conn // holds one: open already, and the next to be taken
+	slot    chan struct{} // holds one: the slot of ready, for whoever connects next
 }
 
 func newDialer(addr string, o Options) dialer {
-	d := dialer{ready: make(chan net.Conn, 1), addr: addr, timeout: o.Config.WithDefaults().ConnectTimeout, dial: o.Dial}
+	d := dialer{ready: make(chan net.Conn, 1), slot: make(chan struct{}, 1), addr: addr, timeout: o.Config.WithDefaults().ConnectTimeout, dial: o.Dial}
 	if d.dial == nil {
 		d.dial = new(net.Dialer).DialContext
 	}

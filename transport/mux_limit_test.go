@@ -86,7 +86,7 @@ func TestMuxOpensNothingUnwanted(t *testing.T) {
 		synctest.Wait()
 		_, err := b.RoundTrip(aCall(clock, "POST", nil))
 		wantError(t, err, lift.Busy)
-		if !strings.Contains(err.Error(), "its 1 connections") || !strings.Contains(err.Error(), "limits.connections") {
+		if !strings.Contains(err.Error(), "all 1 connections of this process") || !strings.Contains(err.Error(), "limits.connections") {
 			t.Errorf("got %v", err)
 		}
 		time.Sleep(time.Second)

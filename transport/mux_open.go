@@ -30,7 +30,7 @@ func (m *Mux) open(wait <-chan struct{}, keep bool) (f *failure) {
 // which is what shows that it speaks HTTP/2, and how many calls it takes at once.
 func (m *Mux) connect(wait <-chan struct{}) (*muxConn, *failure) {
 	q := muxQueuer{m, wait}
-	if f := m.slots.acquire(q); f != nil {
+	if f := m.acquire(q); f != nil {
 		return nil, f
 	}
 	if f := m.slots.connect(q); f != nil {

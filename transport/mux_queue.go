@@ -59,7 +59,7 @@ func (m *Mux) streamsFull() func() error {
 		if conns < limit {
 			return fmt.Errorf("the endpoint takes %d calls at once on a connection, and no more than %d connections could be opened to it; see how many it accepts", width, conns)
 		}
-		return fmt.Errorf("all %d connections to the endpoint, which is the limit, carry the %d calls at once that it takes on each; end calls that hold a place, such as streams, or raise connections.max (or connections.wait, %s, to wait longer for one)", limit, width, max(0, m.cfg.Wait))
+		return fmt.Errorf("all %d connections to the endpoint carry the %d calls at once that it takes on each; end calls that hold a place, such as streams, or raise connections.max (%d) or connections.wait (%s)", limit, width, limit, max(0, m.cfg.Wait))
 	}
 }
 

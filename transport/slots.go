@@ -95,12 +95,12 @@ func enqueue(q queuer, slots chan struct{}, full func() error) *failure {
 
 // allOpen is the error of a call that found no slot for its connection.
 func (s *Slots) allOpen() error {
-	return fmt.Errorf("this process has its %d connections in use, which is its limit; end calls that hold one, such as streams, or raise limits.connections", cap(s.connections))
+	return fmt.Errorf("all %d connections of this process are in use; end calls that hold one, such as streams, or raise limits.connections (%d)", cap(s.connections), cap(s.connections))
 }
 
 // allOpening is the error of a call that found no slot for its connect.
 func (s *Slots) allOpening() error {
-	return fmt.Errorf("this process has %d connects under way, which is its limit; see which endpoints do not accept, or raise limits.connects", cap(s.connects))
+	return fmt.Errorf("this process is opening %d connections, as many as it may at one time; look at the endpoints that do not accept, or raise limits.connects (%d)", cap(s.connects), cap(s.connects))
 }
 
 // tryAcquire is acquire for who does not wait.

@@ -42,8 +42,22 @@ func newWay(addr string, o Options) way {
 	return w
 }
 
-// first has a connection that is open already be the first.
-func (w *way) first(nc net.Conn) { w.dialer.ready <- nc }
+// first hands over an open connection, and its slot: the next connect takes them and
+// opens none.
+func (w *way) first(nc net.Conn) {
+	w.dialer.ready <- nc
+	w.dialer.slot <- struct{}{}
+}
+
+// acquire takes a connection's slot as [Slots.acquire] does, or one that was handed over.
+func (w *way) acquire(q queuer) *failure {
+	select {
+	case <-w.dialer.slot:
+		return nil
+	default:
+		return w.slots.acquire(q)
+	}
+}
 
 // contain is deferred in every goroutine that is started here. report, if not
 // nil, is told of a panic as an error.
