@@ -7,6 +7,7 @@ require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/bufbuild/protocompile v0.14.1
 	github.com/coder/websocket v1.8.15
+	github.com/google/jsonschema-go v0.4.3
 	github.com/hashicorp/consul/api v1.34.4
 	github.com/miekg/dns v1.1.72
 	github.com/rogpeppe/go-internal v1.15.0

@@ -20,7 +20,7 @@ func values(s string) string {
 }
 
 // Whatever the file: no panic; every problem in it has a position and one line;
-// what is sound prints and reads again as the same.
+// what is valid fits the JSON Schema, prints, and reads again as the same.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "a", "\x00", "\uFEFF", "- - -", "{", "a: *b", "a: &a [*a]", "? : ", "--- \n...\n---", "%YAML 9.9", "a: !!binary x",
@@ -41,6 +41,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(m.text, "", "h")
 		f.Add(m.fixed, "e", "")
 	}
+	schema := resolved(f)
 	f.Fuzz(func(t *testing.T, text, environment, variable string) {
 		lookup := env("LIFT_ENV", environment, "A", variable, "N", "2")
 		c, problems := Parse("f", []byte(text), lookup)
@@ -51,6 +52,11 @@ func FuzzParse(f *testing.F) {
 		}
 		if len(problems) == 0 && c.Broken != nil {
 			t.Fatalf("broken without a problem: %v", c.Broken)
+		}
+		if v, ok := instance(text); ok && len(problems) == 0 {
+			if err := schema.Validate(v); err != nil {
+				t.Fatalf("valid, and not by the schema: %v", err)
+			}
 		}
 		if c.Broken != nil {
 			return

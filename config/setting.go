@@ -47,6 +47,9 @@ type rule struct {
 	sample string
 	// meant says what to write for words that people try where a choice is wanted.
 	meant map[string]string
+	// pattern, if set, is a regular expression that each value matches which check
+	// accepts, for the JSON Schema. It is in the syntax that ECMA 262 and Go share.
+	pattern string
 	// names, if set, returns what an entry of a list names: no two may name the same.
 	names func(string) []string
 	// variable, if set, is the variable that overrides the file.

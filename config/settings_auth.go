@@ -24,7 +24,7 @@ func authSettings() []setting[mesh.ServiceConfig] {
 			why:   "for endpoints that check callers with IAM; see [AWS](aws.md)",
 		}, nil}, // see service.sign
 		{rule{
-			path: "auth.region", kind: text, own: true, check: sigv4.CheckRegion, derived: "what the host tells, else AWS_REGION", sample: "eu-west-1",
+			path: "auth.region", kind: text, own: true, check: sigv4.CheckRegion, pattern: "^[a-z0-9]+-[a-z0-9-]*-[0-9]+$", derived: "what the host tells, else AWS_REGION", sample: "eu-west-1",
 			means: "AWS region to sign for",
 			why:   "needed with auth.sigv4 where the host is a custom domain and AWS_REGION is another region",
 		}, nil},

@@ -21,7 +21,7 @@ func globalSettings() []setting[Config] {
 func processSettings() []setting[Config] {
 	return []setting[Config]{
 		{rule{
-			path: "socket", kind: text, preset: "/tmp/lift/lift.sock", check: socketPath, variable: "LIFT_SOCKET",
+			path: "socket", kind: text, preset: "/tmp/lift/lift.sock", check: socketPath, pattern: "^(unix:)?/.*[^/]$", variable: "LIFT_SOCKET",
 			means: "path of the Lift API's unix socket",
 			why:   "/tmp is the only place in a Lambda environment that both the function and the extension can write",
 		}, func(c *Config, d datum) { c.Socket = barePath(d.text) }},
@@ -36,12 +36,12 @@ func processSettings() []setting[Config] {
 			why:   "for a container whose program runs as another user; use it with socket_mode: \"0660\"",
 		}, func(c *Config, d datum) { c.SocketGroup = d.text }},
 		{rule{
-			path: "api", live: true, kind: list, derived: "none", check: apiAddress, sample: "127.0.0.1:4141",
+			path: "api", live: true, kind: list, derived: "none", check: apiAddress, pattern: `^(127\.|\[)`, sample: "127.0.0.1:4141",
 			means: "loopback addresses on which the Lift API listens as well, for sdk.Dial and $LIFT_SOCKET",
 			why:   "for containers that share a network but no volume; off by default, because every program on the machine can open a loopback port",
 		}, func(c *Config, d datum) { c.API = plainAddresses(d.items, "") }},
 		{rule{
-			path: "plain", live: true, kind: list, derived: "none", check: plainAddress, sample: "127.0.0.1:4140",
+			path: "plain", live: true, kind: list, derived: "none", check: plainAddress, pattern: `^(unix:/|127\.|\[)`, sample: "127.0.0.1:4140",
 			means: "where the plain door listens for HTTP clients: unix:/path/of/a.sock, or a loopback address with a port",
 			why:   "off by default, because every program on the machine can open a loopback port; unix sockets get socket_mode and socket_group",
 		}, func(c *Config, d datum) { c.Plain = plainAddresses(d.items, "") }},

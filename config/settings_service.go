@@ -19,7 +19,7 @@ func reachSettings() []setting[mesh.ServiceConfig] {
 	type sc = mesh.ServiceConfig
 	return []setting[sc]{
 		{rule{
-			path: "listen", kind: text, own: true, derived: "none", check: plainAddress, sample: "127.0.0.1:4201",
+			path: "listen", kind: text, own: true, derived: "none", check: plainAddress, pattern: `^(unix:/|127\.|\[)`, sample: "127.0.0.1:4201",
 			means: "an address of the plain door for this service only, whatever the request's Host; written as under plain",
 			why:   "a program changes nothing but its base URL",
 		}, nil}, // goes to Config.Plain

@@ -15,12 +15,14 @@ func sourceSettings() []setting[mesh.ServiceConfig] {
 			why:   "required: Lift must know who serves",
 		}, nil}, // together with what goes with it, see service.registry
 		{rule{
-			path: "endpoints", kind: list, own: true, with: "static", check: endpoint, names: endpointNames, sample: "10.0.1.7:8080",
+			path: "endpoints", kind: list, own: true, with: "static", check: endpoint, names: endpointNames, pattern: endpointPattern, sample: "10.0.1.7:8080",
 			means: "the endpoints, each host:port, followed by any of ;zone=ID ;weight=1..1000 ;id=ID ;tag=NAME",
 			why:   "required with from: static",
 		}, nil},
 	}
 }
+
+const endpointPattern = `^\s*[^;,\s]+:[1-9][0-9]{0,4}\s*(;\s*((zone|id|tag)=[^;]+|weight=\+?[0-9]+\s*))*;?$`
 
 // otherSources is what people write who know where their endpoints are and not
 // what Lift calls that.

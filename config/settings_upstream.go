@@ -15,7 +15,7 @@ func upstreamSettings() []setting[mesh.ServiceConfig] {
 			why:   "for servers that select a site by name",
 		}, func(s *sc, d datum) { s.Transport.Host = d.text }},
 		{rule{
-			path: "path_prefix", kind: text, own: true, check: transport.CheckPathPrefix, derived: "none", sample: "/prod",
+			path: "path_prefix", kind: text, own: true, check: transport.CheckPathPrefix, pattern: "^/.*[^/]$", derived: "none", sample: "/prod",
 			means: "path that is put before the path of each call",
 			why:   "callers need not know of stages and mount points; it does not confine them",
 		}, func(s *sc, d datum) { s.Transport.PathPrefix = d.text }},

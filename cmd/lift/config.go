@@ -9,11 +9,11 @@ import (
 func configCommand(s streams, lookup config.Lookup) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "Check or show lift.yaml",
+		Short: "Check or show lift.yaml, write its schema for editors",
 		Args:  cobra.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(configCheckCommand(s, lookup), configPrintCommand(s, lookup))
+	c.AddCommand(configCheckCommand(s, lookup), configPrintCommand(s, lookup), configSchemaCommand(s))
 	return c
 }
 
