@@ -86,7 +86,7 @@ func TestConsulRegisterWithoutConsulAndWithoutGoodbye(t *testing.T) {
 	}
 	agent := newConsul(t, "")
 	s := startSidecar(t, fmt.Sprintf("registry: {consul: {address: %q}}\nregister: {service: orders, port: %s, address: %q, id: a, check: {tcp: %q, interval: 1s}}\nservices: {}\n", agent.URL, port, host, up.Addr))
-	waitFor(t, "the sidecar misses Consul", func() bool { return s.out.has("announcing the program; trying again") })
+	waitFor(t, "the sidecar misses Consul", func() bool { return s.out.has("registering the program failed; trying again") })
 	agent.Start()
 	agent.wantState("orders", "a", "passing")
 	s.kill(t)

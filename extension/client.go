@@ -30,30 +30,30 @@ const (
 	headerErrorType   = "Lambda-Extension-Function-Error-Type"
 	eventTypeRejected = "Extension.InvalidEventType"
 
-	// maxAnswer is how much of an answer is read. An event carries no payload
-	// and stays under 4 KiB.
+	// maxAnswer is the largest answer that is read, in bytes. An event carries no
+	// payload and stays under 4 KiB.
 	maxAnswer = 256 << 10
 )
 
-// Config says how to reach the Extensions API and by which name.
+// Config says how to reach the Extensions API, and the name to register.
 type Config struct {
 	// API is host:port of the Extensions API; see [FromEnv].
 	API string
-	// Name is the full name of the program's file in /opt/extensions. Lambda
-	// takes any other name for an internal extension and then refuses Shutdown.
-	// "" is the base name of os.Args[0].
+	// Name is the full name of the program's file in /opt/extensions. With any other
+	// name Lambda assumes an internal extension, and refuses to register it for
+	// Shutdown. Default: the base name of os.Args[0].
 	Name string
-	// Managed: the environment is one of Lambda Managed Instances, see [Env.Managed].
+	// Managed says that the environment is one of Lambda Managed Instances; see
+	// [Env.Managed]. Default false.
 	Managed bool
-	// Dial opens a connection to API; nil is a plain TCP dial. No proxy is ever used.
+	// Dial opens a connection to API. Default: TCP. A proxy is never used.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Rand returns a number in [0,1) for the jitter of waits; nil is math/rand/v2.
+	// Rand returns a number in [0,1) for the jitter of waits. Default: math/rand/v2.
 	Rand func() float64
 }
 
-// Client speaks with the Extensions API. Register comes first and once; Events
-// is ranged over by one goroutine at a time; InitError, ExitError and Close are
-// safe to call from others meanwhile.
+// Client calls the Extensions API. Call Register first, once. Only one goroutine at a
+// time may range over Events; others may call InitError, ExitError and Close meanwhile.
 type Client struct {
 	cfg       Config
 	transport *http.Transport
@@ -83,8 +83,8 @@ func New(cfg Config) *Client {
 	}}
 }
 
-// Close drops the connection that is kept between calls; one that waits in
-// Events is left to its context.
+// Close closes the connection that is kept between calls. It does not end Events; its
+// context does.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	cc := c.idle
@@ -96,9 +96,9 @@ func (c *Client) Close() error {
 	return cc.Close()
 }
 
-// do has one exchange and returns what was answered with status want. Any other
-// end is an *Error. There is no limit in time but ctx's, and nothing is sent
-// twice: next must not be, and http.Transport's pool would.
+// do sends one request and returns the answer if its status is want. Otherwise it
+// returns an *Error. Only ctx limits its time. It never sends a request twice, which
+// http.Transport's pool might do and which would lose an event of next.
 func (c *Client) do(ctx context.Context, op, method string, header http.Header, body any, want int) (http.Header, []byte, error) {
 	fail := func(status int, err error) error {
 		return &Error{Op: op, Status: status, Err: err, api: c.cfg.API}
@@ -141,7 +141,7 @@ func (c *Client) do(ctx context.Context, op, method string, header http.Header, 
 		return nil, nil, fail(resp.StatusCode, err)
 	}
 	if resp.Close {
-		_ = cc.Close() // as it said; net/http notices a moment later
+		_ = cc.Close() // as the answer asks; net/http notices it only a moment later
 	} else {
 		c.keep(cc)
 	}
@@ -151,7 +151,7 @@ func (c *Client) do(ctx context.Context, op, method string, header http.Header, 
 	return resp.Header, answer, nil
 }
 
-// conn returns the kept connection if it is still good, else a new one.
+// conn returns the kept connection if it still works, else a new one.
 func (c *Client) conn(ctx context.Context) (*http.ClientConn, error) {
 	c.mu.Lock()
 	cc := c.idle
@@ -163,8 +163,8 @@ func (c *Client) conn(ctx context.Context) (*http.ClientConn, error) {
 	return c.transport.NewClientConn(ctx, "http", c.cfg.API)
 }
 
-// keep keeps cc for the next exchange, unless another is kept: two exist only
-// while an error is reported beside a waiting next.
+// keep keeps cc for the next request, unless another is kept. There are two only while
+// an error is reported as next waits.
 func (c *Client) keep(cc *http.ClientConn) {
 	c.mu.Lock()
 	keep := c.idle == nil && !c.closed && cc.Err() == nil

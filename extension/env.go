@@ -5,12 +5,12 @@ import "strconv"
 // initManaged is the initialization type of Lambda Managed Instances.
 const initManaged = "lambda-managed-instances"
 
-// Env is what Lambda tells an extension in its environment variables. What is
-// not set is zero.
+// Env holds Lambda's environment variables for an extension. A variable that is not
+// set leaves its field zero.
 type Env struct {
 	// API is host:port of the Extensions API (AWS_LAMBDA_RUNTIME_API).
 	API string
-	// Function and Version name what the extension runs beside.
+	// Function and Version name the function beside the extension.
 	Function, Version string
 	// MemoryMB is the function's memory in MB, shared with the extension.
 	MemoryMB int
@@ -21,11 +21,11 @@ type Env struct {
 	InitType string
 }
 
-// FromEnv reads Lambda's variables with getenv (os.Getenv). ok tells whether
-// the process runs as a Lambda extension; it goes by AWS_LAMBDA_RUNTIME_API
-// alone, because to run standalone by mistake inside Lambda would leave every
-// cold start waiting for a registration that never comes, while the opposite
-// mistake ends in one clear error.
+// FromEnv reads Lambda's variables with getenv (os.Getenv). ok reports whether the
+// process runs as a Lambda extension. It depends on AWS_LAMBDA_RUNTIME_API alone: a
+// process that ran standalone inside Lambda by mistake would leave every cold start
+// waiting for a registration that never comes, while the opposite mistake ends in one
+// clear error.
 func FromEnv(getenv func(string) string) (env Env, ok bool) {
 	env = Env{
 		API:      getenv("AWS_LAMBDA_RUNTIME_API"),

@@ -8,20 +8,20 @@ import (
 	"unicode"
 )
 
-// Error is one failed exchange with the Extensions API.
+// Error is a failed call of the Extensions API.
 type Error struct {
-	// Op is the call: register, next, init/error or exit/error.
+	// Op names the call: register, next, init/error or exit/error.
 	Op string
-	// Status is the HTTP status, 0 if there was no (whole) answer.
+	// Status is the HTTP status, 0 if there was no complete answer.
 	Status int
 	// Type is Lambda's errorType, such as Extension.InvalidEventType.
 	Type string
-	// Message is Lambda's errorMessage, or the start of what came instead.
+	// Message is Lambda's errorMessage, or the start of the answer if it has none.
 	Message string
-	// Final: no further try can succeed, and the process should end. It is set
-	// for status 500, which Lambda documents as a container error to exit from.
+	// Final says that no further try can succeed, and that the process should exit. It
+	// is set for status 500, which Lambda documents as a container error to exit from.
 	Final bool
-	// Err is what broke the exchange, nil if Lambda refused it.
+	// Err is the error of the connection or of the answer, nil if Lambda refused the call.
 	Err error
 
 	api string
@@ -51,28 +51,28 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what broke the exchange.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// advice says what to do.
+// advice returns what to do about the error.
 func (e *Error) advice() string {
 	switch {
 	case e.Status == 0 && e.Final:
 		return "call Register first, once"
 	case e.Status == 0 && e.Op == opNext:
-		return fmt.Sprintf("Lift goes on asking; if this stays so, AWS_LAMBDA_RUNTIME_API (%s) is not Lambda's own API", e.api)
+		return fmt.Sprintf("Lift tries again; if it keeps failing, AWS_LAMBDA_RUNTIME_API (%s) is not Lambda's own API", e.api)
 	case e.Status == 0:
-		return fmt.Sprintf("nothing useful answers there: AWS_LAMBDA_RUNTIME_API (%s) must name Lambda's own API", e.api)
+		return fmt.Sprintf("no valid answer came: AWS_LAMBDA_RUNTIME_API (%s) must be the address of Lambda's own API", e.api)
 	case e.Status == http.StatusInternalServerError:
-		return "this environment is broken for good: exit now, and Lambda starts another"
+		return "this environment cannot be used any more: exit now, and Lambda starts another"
 	case strings.Contains(e.Message, "ShutdownEventNotSupportedForInternalExtension"), e.Type == "Extension.InvalidExtensionName":
-		return "the name must be that of the program's file in /opt/extensions, suffix included"
+		return "the extension's name must be the name of its file in /opt/extensions, suffix included"
 	}
 	switch e.Type {
 	case "Extension.InvalidEventType":
 		return "this environment does not offer these events"
 	case "Extension.TooManyExtensions":
-		return "take an extension off the function: Lambda allows ten, internal ones (such as lambda.WithEnableSIGTERM) included"
+		return "remove an extension from the function: Lambda allows ten, internal ones (such as lambda.WithEnableSIGTERM) included"
 	case "Extension.RegistrationClosed":
 		return "register before the runtime asks for its first invocation"
 	case "Extension.InvalidExtensionState":
@@ -80,20 +80,20 @@ func (e *Error) advice() string {
 		case opRegister:
 			return "register once per process"
 		case opInitError:
-			return "init/error is for the time between register and the first next; use exit/error after it"
+			return "init/error is allowed between register and the first next only; use exit/error after that"
 		default:
-			return "after an accepted error report nothing else succeeds: exit"
+			return "Lambda has accepted an error report, so no other call succeeds: exit"
 		}
 	case "Extension.MissingExtensionIdentifier", "Extension.InvalidExtensionIdentifier", "Extension.UnknownExtensionIdentifier":
-		return "the environment does not know this registration (any more); only a new environment helps"
+		return "Lambda does not know this registration; only a new environment helps"
 	}
 	if e.Type == "" {
 		return fmt.Sprintf("AWS_LAMBDA_RUNTIME_API (%s) may not be Lambda's own API", e.api)
 	}
-	return "Lambda did not accept what this version of Lift sends; a newer one may know better"
+	return "Lambda did not accept the request; try a newer version of Lift"
 }
 
-// refusal reads an answer with an unwanted status, whatever it holds.
+// refusal makes an error of an answer with another status than the wanted one.
 func (c *Client) refusal(op string, status int, answer []byte) error {
 	var wire struct {
 		ErrorMessage string `json:"errorMessage"`
@@ -108,7 +108,7 @@ func (c *Client) refusal(op string, status int, answer []byte) error {
 	return e
 }
 
-// clip makes s fit for one line of a log.
+// clip makes s one line of at most 200 bytes, for a log.
 func clip(s string) string {
 	const most = 200
 	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool {

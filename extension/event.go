@@ -13,11 +13,11 @@ type EventType string
 
 // The events that an external extension can register for.
 const (
-	// Invoke: an invocation has begun.
+	// Invoke says that an invocation has begun.
 	Invoke EventType = "INVOKE"
-	// Shutdown: the environment ends. It is the last event. The function is dead
-	// by now; only flush, and exit with 0 well before the deadline, which is at
-	// most two seconds away.
+	// Shutdown says that the environment ends. It is the last event, and the function
+	// has ended already. Flush, and exit with 0 well before the deadline, which is at
+	// most 2 s away.
 	Shutdown EventType = "SHUTDOWN"
 )
 
@@ -26,34 +26,33 @@ type Reason string
 
 // The reasons of a Shutdown.
 const (
-	// Spindown: Lambda no longer needs the environment; any reason that is not
-	// known counts as this.
+	// Spindown: Lambda no longer needs the environment. Unknown reasons count as this.
 	Spindown Reason = "spindown"
-	// Timeout: the invocation ran into the function's timeout.
+	// Timeout: the invocation exceeded the function's timeout.
 	Timeout Reason = "timeout"
 	// Failure: the function or an extension died.
 	Failure Reason = "failure"
 )
 
-// Event is what Lambda tells an extension.
+// Event is one event from Lambda.
 type Event struct {
 	Type EventType
 	// RequestID is the invocation's id; "" at Shutdown.
 	RequestID string
-	// Deadline is the wall time by which the invocation, or at Shutdown this
-	// process, is over. Zero if Lambda named none.
+	// Deadline is the wall time at which Lambda ends the invocation, or at Shutdown this
+	// process. Zero if Lambda sent none.
 	Deadline time.Time
-	// ARN is the invoked function's, with its qualifier; "" at Shutdown.
+	// ARN is the ARN of the invoked function, with its qualifier; "" at Shutdown.
 	ARN string
-	// Trace is the X-Ray tracing header's value, "" if there is no trace.
+	// Trace is the value of the X-Ray tracing header, "" if there is no trace.
 	Trace string
-	// Reason is set at Shutdown.
+	// Reason is why the environment ends; set at Shutdown only.
 	Reason Reason
 }
 
-// parseEvent reads an event's JSON. An event of an unknown type is returned as
-// it is: it is the reader's to ignore. Fields that are unknown are ignored, and
-// so are known ones of a wrong kind: a Shutdown must not be lost over its deadline.
+// parseEvent reads an event's JSON. It returns events of unknown types too, for the
+// caller to ignore. It ignores unknown fields, and known fields of a wrong type, so
+// that a Shutdown is not lost because of its deadline.
 func parseEvent(body []byte) (Event, error) {
 	var wire struct {
 		EventType          string `json:"eventType"`
@@ -66,7 +65,7 @@ func parseEvent(body []byte) (Event, error) {
 		ShutdownReason string `json:"shutdownReason"`
 	}
 	if err := json.Unmarshal(body, &wire); err != nil {
-		// Unmarshal skips a field of a wrong kind and goes on with the rest.
+		// Unmarshal skips a field of a wrong type and reads the rest.
 		if _, wrongKind := errors.AsType[*json.UnmarshalTypeError](err); !wrongKind || wire.EventType == "" {
 			return Event{}, fmt.Errorf("the event is not what Lambda sends: %w", err)
 		}
@@ -89,8 +88,8 @@ func parseEvent(body []byte) (Event, error) {
 	return e, nil
 }
 
-// parseReason knows Lambda's documented spellings in any case, and those of
-// AWS's own emulator.
+// parseReason accepts Lambda's documented spellings in any case, and those of AWS's
+// own emulator.
 func parseReason(s string) Reason {
 	switch strings.ToLower(s) {
 	case "timeout":

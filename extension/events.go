@@ -8,32 +8,30 @@ import (
 	"time"
 )
 
-// The wait between two failing polls doubles from the first to the second of
-// these. It starts small because an invocation cannot end while its extension
-// does not poll, and ends at what a broken API can stand.
+// The wait between failing polls doubles from firstWait to mostWait. It starts small
+// because an invocation cannot end while its extension does not poll, and stops at a
+// rate that a broken API can take.
 const (
 	firstWait = 10 * time.Millisecond
 	mostWait  = time.Second
 )
 
-// Events yields what Lambda tells, until Shutdown has been yielded, ctx ends or
-// the loop breaks. Asking Lambda for the next event also ends the last one, and
-// so does range: the body of the loop is the extension's part of an invocation,
-// and Lambda may freeze the process once it has come to its end. The wait for
-// an event has no limit in time.
+// Events yields Lambda's events until it has yielded Shutdown, ctx ends or the loop
+// breaks. To ask for the next event tells Lambda that the extension is done with the
+// last one. So an invocation lasts until the body of the loop has ended, and Lambda may
+// freeze the process after that. The wait for an event has no time limit.
 //
-// An extension must not end before Shutdown, so Events goes on polling whatever
-// happens. An error (always an [*Error]) is yielded with a zero Event and tells
-// that a poll failed; the next one follows after a jittered wait, from 10 ms at
-// the first to 1 s. Only an error that is Final is the last: the environment is
-// broken for good, and the process should end with a status other than 0. Once
-// ExitError or InitError has been accepted, and once ctx has ended, Events ends
-// without a word.
+// An extension must not exit before Shutdown, so Events keeps polling whatever happens.
+// If a poll fails, it yields the error (always an [*Error]) with a zero Event, and polls
+// again after a jittered wait, which grows from 10 ms to 1 s. Only an error that is
+// Final is the last one: the environment cannot be used any more, and the process should
+// exit with a status other than 0. Events ends without an error when Lambda has accepted
+// an InitError or ExitError, and when ctx has ended.
 //
-// Events of a type that this package does not know are passed over.
+// Events ignores events of unknown types.
 func (c *Client) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		strange := 0 // polls in a row that brought nothing to act on
+		strange := 0 // polls in a row without an event to yield
 		for {
 			event, err := c.next(ctx)
 			if ctx.Err() != nil && event.Type != Shutdown || c.over.Load() {
@@ -52,7 +50,7 @@ func (c *Client) Events(ctx context.Context) iter.Seq2[Event, error] {
 				strange = 0
 				continue
 			}
-			// One unknown event is passed over at once; an API that sends nothing
+			// After one unknown event it polls again at once; an API that sends nothing
 			// else must not keep the processor busy.
 			strange++
 			if err == nil && strange == 1 {
@@ -82,8 +80,8 @@ func (c *Client) next(ctx context.Context) (Event, error) {
 	return event, nil
 }
 
-// wait lets the n-th wait in a row pass, half of it fixed and half random, so
-// that it is never nothing. It reports whether ctx is still alive.
+// wait waits for the n-th time in a row. Half of the time is fixed and half is random,
+// so that it is never 0. It reports whether ctx is still alive.
 func (c *Client) wait(ctx context.Context, n int) bool {
 	d := mostWait
 	if n < 8 { // 10 ms << 7 is over a second

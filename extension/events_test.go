@@ -130,7 +130,7 @@ func TestEventsGoesOnAfterErrors(t *testing.T) {
 		{"reset in the middle of next", func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Minute)
 			reset(w, r)
-		}, 0, "Lift goes on asking"},
+		}, 0, "Lift tries again"},
 		{"half an event", half, 200, "unexpected EOF"},
 		{"huge event", huge, 200, "larger than"},
 		{"huge head", head, 0, "header"},

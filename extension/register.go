@@ -7,26 +7,24 @@ import (
 	"net/http"
 )
 
-// Registration is what Lambda answers to a registration.
+// Registration is Lambda's answer to a registration.
 type Registration struct {
-	// Function, Version and Handler tell beside what the extension runs.
+	// Function, Version and Handler are those of the function beside the extension.
 	Function, Version, Handler string
-	// AccountID is the AWS account's, "" where Lambda does not tell.
+	// AccountID is the id of the AWS account, "" if Lambda does not send it.
 	AccountID string
-	// Events is what the extension is registered for: less than was asked for
-	// where the environment does not offer it.
+	// Events are the events that the extension is registered for. They are fewer than
+	// it asked for if the environment does not offer some.
 	Events []EventType
 }
 
-// Register registers the extension for Invoke and Shutdown, on Managed
-// Instances for Shutdown alone, and does so too where Lambda refuses Invoke. It
-// must come after whatever the function dials is listened on, and before
-// anything that takes time.
+// Register registers the extension for Invoke and Shutdown, or for Shutdown alone on
+// Managed Instances and where Lambda refuses Invoke. Call it after opening every address
+// that the function dials, and before anything that takes time.
 //
-// An error is an [*Error] and means that the extension is not registered. Then
-// there is nothing to stay alive for - Lambda would wait for the registration
-// until its limit for init - so the process should end with a status other than
-// 0; Lambda starts another with the next invocation.
+// An error is an [*Error] and means that the extension is not registered. Lambda waits
+// for a registration up to its limit for init. So either try again, or exit with a
+// status other than 0; Lambda then starts another environment with the next invocation.
 func (c *Client) Register(ctx context.Context) (Registration, error) {
 	events := []EventType{Invoke, Shutdown}
 	if c.cfg.Managed {
@@ -35,7 +33,7 @@ func (c *Client) Register(ctx context.Context) (Registration, error) {
 	reg, err := c.register(ctx, events)
 	if e, ok := errors.AsType[*Error](err); ok && len(events) > 1 &&
 		e.Status == http.StatusForbidden && e.Type == eventTypeRejected {
-		// A refused registration does not use up the one there is.
+		// A refused registration does not count as the one that is allowed.
 		return c.register(ctx, []EventType{Shutdown})
 	}
 	return reg, err
@@ -65,8 +63,8 @@ func (c *Client) register(ctx context.Context, events []EventType) (Registration
 		Handler         string `json:"handler"`
 		AccountID       string `json:"accountId"`
 	}
-	// With an identifier the extension is registered, whatever else the answer
-	// says: what it tells beside is not worth an environment.
+	// With an identifier the extension is registered. The rest of the answer is not
+	// worth failing for.
 	_ = json.Unmarshal(answer, &wire)
 	return Registration{
 		Function:  wire.FunctionName,

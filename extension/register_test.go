@@ -116,7 +116,7 @@ func TestRegisterRefused(t *testing.T) {
 			[]string{"register", "403", "Extension.InvalidEventType", "/opt/extensions"},
 		},
 		{"no name", refusal("Extension.InvalidExtensionName", "Empty extension name"), 1, 403, []string{"Empty extension name", "/opt/extensions"}},
-		{"too many", refusal("Extension.TooManyExtensions", "Extension limit (10) reached"), 1, 403, []string{"(10)", "take an extension off"}},
+		{"too many", refusal("Extension.TooManyExtensions", "Extension limit (10) reached"), 1, 403, []string{"(10)", "remove an extension"}},
 		{"late", refusal("Extension.RegistrationClosed", "closed"), 1, 403, []string{"before the runtime"}},
 		{"twice", refusal("Extension.InvalidExtensionState", "State transition"), 1, 403, []string{"once per process"}},
 		{"unknown type", refusal("Extension.New", "hm"), 1, 403, []string{"Extension.New", "newer"}},

@@ -5,17 +5,17 @@ import (
 	"net/http"
 )
 
-// InitError tells Lambda that the extension cannot start; it is for the time
-// between Register and the first event. reason names the failure in letters
-// only, such as BrokenConfig; Lambda shows it as Extension.BrokenConfig. Once
-// it has been accepted (nil is returned) nothing else succeeds: exit at once,
-// with a status other than 0. The function's environment goes with it.
+// InitError tells Lambda that the extension cannot start. Lambda accepts it between
+// Register and the first event. reason names the failure in letters only, such as
+// BrokenConfig; Lambda shows it as Extension.BrokenConfig. If it returns nil, Lambda has
+// accepted the report and no other call succeeds: exit at once, with a status other than
+// 0. The function's environment ends too.
 func (c *Client) InitError(ctx context.Context, reason string, cause error) error {
 	return c.report(ctx, opInitError, reason, cause)
 }
 
-// ExitError tells Lambda why the extension ends before Shutdown; it can come at
-// any time after Register, also while Events waits. The rest is as with
+// ExitError tells Lambda why the extension exits before Shutdown. It may be called at
+// any time after Register, also while Events waits. Otherwise it is like
 // [Client.InitError].
 func (c *Client) ExitError(ctx context.Context, reason string, cause error) error {
 	return c.report(ctx, opExitError, reason, cause)
@@ -43,8 +43,8 @@ func (c *Client) report(ctx context.Context, op, reason string, cause error) err
 	return nil
 }
 
-// letters makes reason what Lambda takes after "Extension.": a capital and at
-// least one more letter. Anything else it would replace by a name of its own.
+// letters turns reason into the form that Lambda accepts after "Extension.": a capital
+// and at least one more letter. Lambda replaces anything else by a name of its own.
 func letters(reason string) string {
 	var b []byte
 	for _, r := range []byte(reason) {

@@ -36,7 +36,7 @@ func TestPeers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = client.Close() }()
+		t.Cleanup(func() { _ = client.Close() })
 		call := &lift.Call{Service: "orders", Path: "/"}
 		resp, err := client.Call(call)
 		if err != nil {

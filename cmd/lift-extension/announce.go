@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// announceMost is for one try to announce the program.
+	// announceMost is how long one try to register the program may take.
 	announceMost = 10 * time.Second
-	// announceAgain and announceSeldom are the waits between tries, which double.
+	// The wait between tries doubles from announceAgain to announceSeldom.
 	announceAgain, announceSeldom = time.Second, 30 * time.Second
 )
 
 // announcing gives the sidecar the registrar that the configuration names, and
-// returns what announces the program beside us, if register: says so. The first
-// deed of a drain is to take back what is announced.
+// returns a function that registers the program beside Lift, if the configuration has
+// register:. A drain deregisters it first of all.
 func (p *program) announcing() (start func()) {
 	client := p.cfg.Consul()
 	if client == nil {
@@ -31,7 +31,7 @@ func (p *program) announcing() (start func()) {
 		stop()
 		work.Wait()
 		if err := r.Close(ctx); err != nil {
-			p.log.Error("taking back what is announced", "error", err.Error())
+			p.log.Error("deregistering failed", "error", err.Error())
 		}
 	})
 	return func() {
@@ -39,13 +39,13 @@ func (p *program) announcing() (start func()) {
 			return
 		}
 		work.Go(func() {
-			defer p.contain("announcing the program")
+			defer p.contain("registering the program")
 			p.announce(ctx, r, func(ctx context.Context) (registry.Instance, error) { return p.cfg.Register.Instance(ctx, client) })
 		})
 	}
 }
 
-// announce tries until the registrar has taken the instance.
+// announce tries until the registrar has accepted the instance.
 func (p *program) announce(ctx context.Context, r registry.Registrar, instance func(context.Context) (registry.Instance, error)) {
 	said := ""
 	for wait := announceAgain; ctx.Err() == nil; wait = min(2*wait, announceSeldom) {
@@ -60,7 +60,7 @@ func (p *program) announce(ctx context.Context, r registry.Registrar, instance f
 		}
 		if said != err.Error() {
 			said = err.Error()
-			p.log.Error("announcing the program; trying again", "error", said)
+			p.log.Error("registering the program failed; trying again", "error", said)
 		}
 		t := time.NewTimer(wait)
 		select {

@@ -26,7 +26,16 @@ type attemptLine struct {
 // most readers keep only the last of several fields with one name.
 type attemptLines []attemptLine
 
-func (l *attemptLines) add(a *lift.AttemptRecord) {
+// linesOf returns one line for each attempt, not nil if there is none.
+func linesOf(tried []lift.AttemptRecord) attemptLines {
+	lines := make(attemptLines, len(tried))
+	for i := range tried {
+		lines[i] = lineOf(&tried[i])
+	}
+	return lines
+}
+
+func lineOf(a *lift.AttemptRecord) attemptLine {
 	line := attemptLine{
 		Endpoint: a.Endpoint.Addr, Why: a.Why, Outcome: a.Outcome.String(), Fresh: a.Fresh,
 		Took: micros(a.Duration()), Status: a.Status,
@@ -38,11 +47,11 @@ func (l *attemptLines) add(a *lift.AttemptRecord) {
 		line.Sending = micros(a.Sending)
 	}
 	if e, ok := errors.AsType[*lift.Error](a.Err); ok && e.Err != nil {
-		line.Error = e.Err.Error() // the line names the service already
+		line.Error = e.Err.Error() // the call's line names the service already
 	} else if a.Err != nil {
 		line.Error = a.Err.Error()
 	}
-	*l = append(*l, line)
+	return line
 }
 
 func micros(d time.Duration) string { return d.Round(time.Microsecond).String() }

@@ -69,9 +69,7 @@ func TestAttemptsAreOneArray(t *testing.T) {
 func TestAttemptThatWaited(t *testing.T) {
 	began := lift.Now()
 	ended := lift.Instant{Wall: began.Wall.Add(3 * time.Second), Mono: began.Mono + 3*time.Second}
-	var lines attemptLines
-	lines.add(&lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "a:1"}, Began: began, Ended: ended, Why: "only", Outcome: lift.OK, Queued: time.Second, Sending: 1500 * time.Millisecond})
-	lines.add(&lift.AttemptRecord{Endpoint: lift.Endpoint{Addr: "a:1"}, Began: began, Ended: ended, Why: "only", Outcome: lift.OK})
+	lines := linesOf([]lift.AttemptRecord{{Endpoint: lift.Endpoint{Addr: "a:1"}, Began: began, Ended: ended, Why: "only", Outcome: lift.OK, Queued: time.Second, Sending: 1500 * time.Millisecond}, {Endpoint: lift.Endpoint{Addr: "a:1"}, Began: began, Ended: ended, Why: "only", Outcome: lift.OK}})
 	if got, want := lines.String(), "a:1 ok after 3s (only), queued for 1s, the caller sending for 1.5s; a:1 ok after 3s (only)"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

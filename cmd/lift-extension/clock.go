@@ -4,6 +4,6 @@ package main
 
 import "github.com/liftmesh/lift"
 
-// clock is what everything that ages reads. A test build has another, see
-// clock_lifttest.go.
+// clock returns the clocks that everything that ages reads. A test build has another,
+// see clock_lifttest.go.
 func clock() func() lift.Instant { return lift.Now }

@@ -7,16 +7,18 @@ import (
 	"github.com/liftmesh/lift/config"
 )
 
-const usage = `lift-extension serves, by lift.yaml, until it is told to end. It also does:
+const usage = `lift-extension takes calls to the services in lift.yaml, until SIGTERM.
+Its commands:
 
   lift-extension health [--live] [--socket AT] [--timeout 1s]
-        ask a sidecar whether it serves, for health checks of containers;
-        exit code 0 or 1
+        check whether a sidecar serves, for health checks of containers; the
+        exit code is 0 or 1
   lift-extension version
+        print the version
 `
 
-// command does what the arguments say, outside Lambda: in images without a shell
-// the one program has to be its own probe. Code 2: they say nothing it knows.
+// command runs a command, outside Lambda, and returns the exit code; 2 if it is not
+// known. Health is a command because images without a shell have no other program.
 func command(args []string, lookup config.Lookup, out, problems io.Writer) (code int) {
 	switch args[0] {
 	case "health":
@@ -28,6 +30,6 @@ func command(args []string, lookup config.Lookup, out, problems io.Writer) (code
 		_, _ = fmt.Fprint(out, usage)
 		return 0
 	}
-	_, _ = fmt.Fprintf(problems, "lift-extension: %q is no command; it takes none to serve, or health, or version\n", args[0])
+	_, _ = fmt.Fprintf(problems, "lift-extension: %q is not a command; want health, version, or no argument to serve\n", args[0])
 	return 2
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/liftmesh/lift/sidecar/socket"
 )
 
-// server is what stands behind a door.
+// server answers at one address.
 type server interface {
 	Serve(ctx context.Context) error
 	Recheck()
@@ -20,25 +20,25 @@ type server interface {
 	Close()
 }
 
-// door is one way in while it is served. Inside Lambda it may be closed for a
-// while, where it could not be opened; then it is tried again.
+// door is one address and the server behind it. Inside Lambda a door that cannot be
+// opened stays closed for now, and is tried again.
 type door struct {
 	name    string // as logs say it
 	kind    string // "api" or "plain"
 	address string
 	service string // the one that it is for, "" for all
-	at      string // the address and what it is for, as logs say it
+	at      string // the address, and the service if it is for one, as logs say it
 	movable bool   // a reload can open and close it
 	listen  func() (server, error)
 	log     *slog.Logger
-	failed  chan error // what ended it, for who waits
+	failed  chan error // gets the error that ended the server
 
 	mu     sync.Mutex
 	server server
 	said   string // why it is closed
 }
 
-// serve serves what listen has made, in the background.
+// serve runs the server that listen made, in the background.
 func (d *door) serve(ctx context.Context, s server) {
 	d.mu.Lock()
 	d.server = s
@@ -52,7 +52,7 @@ func (d *door) serve(ctx context.Context, s server) {
 		d.mu.Unlock()
 		select {
 		case d.failed <- err:
-		default: // nobody waits inside Lambda
+		default: // inside Lambda nobody waits for it
 		}
 	}()
 }
@@ -67,16 +67,16 @@ func serve(ctx context.Context, s server) (err error) {
 	return s.Serve(ctx)
 }
 
-// now is the server, nil while the door is closed.
+// now returns the server, nil while the door is closed.
 func (d *door) now() server {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.server
 }
 
-// recheck sees to it that the door is open: its sockets are made anew if
-// something removed them, and what could not be opened before is tried again.
-// What keeps it closed is said once.
+// recheck makes sure that the door is open: it makes a socket again that something
+// removed, and tries again to open a closed door. The reason why a door stays closed
+// is logged once.
 func (d *door) recheck(ctx context.Context) {
 	if s := d.now(); s != nil {
 		s.Recheck()
@@ -87,7 +87,7 @@ func (d *door) recheck(ctx context.Context) {
 	}
 }
 
-// try opens a door that is closed. What keeps it closed is said once.
+// try opens a closed door. The reason why it stays closed is logged once.
 func (d *door) try() (server, bool) {
 	s, err := d.listen()
 	d.mu.Lock()
@@ -101,7 +101,7 @@ func (d *door) try() (server, bool) {
 	}
 	if d.said != "" {
 		d.said = ""
-		d.log.Info("open now", "door", d.name, "at", d.at)
+		d.log.Info("listening now", "door", d.name, "at", d.at)
 	}
 	return s, true
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/liftmesh/lift/sidecar/plain"
 )
 
-// doors are all ways in.
+// doors are all addresses at which calls come in.
 type doors []*door
 
-// doors returns those that are configured, closed. Each address is a door of its
-// own, so that a reload can open and close it by itself. every is how often they
-// look after their sockets, 0 where that is done from outside.
+// doors returns the configured doors, all closed. Each address is a door of its own,
+// so that a reload can open and close it by itself. every is how often they check
+// their sockets; 0 if the caller does that.
 func (p *program) doors(every time.Duration) doors {
 	return append(doors{p.api(every)}, p.movable(p.cfg, every)...)
 }
 
-// movable are the doors of cfg that a reload can open and close.
+// movable returns the doors of cfg that a reload can open and close.
 func (p *program) movable(cfg *config.Config, every time.Duration) (all doors) {
 	for _, a := range cfg.API {
 		all = append(all, p.apiAt(a))
@@ -32,7 +32,7 @@ func (p *program) movable(cfg *config.Config, every time.Duration) (all doors) {
 	return all
 }
 
-// api is the door of the Lift API.
+// api returns the door of the Lift API at its socket.
 func (p *program) api(every time.Duration) *door {
 	cfg := p.sidecar
 	cfg.RecheckEvery = every
@@ -47,20 +47,20 @@ func (p *program) api(every time.Duration) *door {
 
 type apiServer struct{ *sidecar.Server }
 
-// Recheck drops the error: it has been logged.
+// Recheck drops the error, which has been logged.
 func (s apiServer) Recheck() { _ = s.Server.Recheck() }
 
-// apiAt is the door of the Lift API at an address of the loopback.
+// apiAt returns the door of the Lift API at a loopback address.
 func (p *program) apiAt(a plain.Address) *door {
 	cfg := p.sidecar
-	cfg.Socket = a.Addr // as its log lines name it
+	cfg.Socket = a.Addr // for log lines
 	return &door{
 		name: "the Lift API", kind: "api", address: a.String(), at: a.String(), log: p.log, failed: make(chan error, 1), movable: true,
 		listen: func() (server, error) {
 			var lc net.ListenConfig
 			l, err := lc.Listen(context.Background(), "tcp", a.Addr)
 			if err != nil {
-				return nil, fmt.Errorf("the Lift API cannot listen on %s: %w; choose another port, or stop what has it", a.Addr, err)
+				return nil, fmt.Errorf("the Lift API cannot listen on %s: %w; choose another port, or stop the program that has it", a.Addr, err)
 			}
 			s, err := sidecar.On(l, cfg)
 			if err != nil {
@@ -71,7 +71,7 @@ func (p *program) apiAt(a plain.Address) *door {
 	}
 }
 
-// plain is the door for any HTTP client at one address.
+// plain returns the door for any HTTP client at one address.
 func (p *program) plain(a plain.Address, every time.Duration) *door {
 	cfg := p.cfg
 	return &door{
@@ -100,7 +100,7 @@ func plainLimits(cfg *config.Config) plain.Limits {
 	return plain.Limits{MaxPeers: cfg.Limits.MaxPeers, MaxCalls: cfg.Limits.MaxCalls, MaxHeader: cfg.Limits.MaxHeader}
 }
 
-// plainDoor is an address with the service that it is for.
+// plainDoor returns the address, and the service if it is for one.
 func plainDoor(a plain.Address) string {
 	if a.Service == "" {
 		return a.String()
@@ -108,7 +108,7 @@ func plainDoor(a plain.Address) string {
 	return a.String() + " for " + a.Service
 }
 
-// where lists the addresses of all, as configured.
+// where lists the addresses, as configured.
 func (all doors) where() (at []string) {
 	for _, d := range all {
 		at = append(at, d.at)
@@ -122,7 +122,7 @@ func (all doors) recheck(ctx context.Context) {
 	}
 }
 
-// close closes all, whatever still runs.
+// close closes all doors, and cuts the calls that run.
 func (all doors) close() {
 	for _, d := range all {
 		if s := d.now(); s != nil {

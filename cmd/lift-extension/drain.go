@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// lookEvery is how often a drain looks whether the clients are done.
+	// lookEvery is how often a drain checks whether the clients are done.
 	lookEvery = 50 * time.Millisecond
-	// goneFor is how long no client may have been connected to count as gone: one
-	// that opens a connection for each call has none between two.
+	// goneFor is how long no client must have been connected to end a drain. It is not
+	// 0, because a client that opens a connection for each call has none between two.
 	goneFor = 500 * time.Millisecond
-	// leaveFor is how long a registry may take to hear that we go: one that is gone
-	// itself must not hold the end.
+	// leaveFor is how long a deregistration may take, so that a registry that does not
+	// answer cannot hold up the end.
 	leaveFor = 5 * time.Second
 )
 
-// drain is the end of a standalone sidecar. Whatever ends it most likely ends the
-// application too, which then still calls: so health checks hear of it at once,
-// and calls are taken until the clients are done; only then the doors close. ctx
-// ends what is left.
+// drain ends a standalone sidecar. The signal that ends it most likely ends the
+// application too, which still makes calls as it shuts down. So health checks are
+// told at once, but the doors stay open until the clients are done. When ctx ends,
+// the calls that are left are cut.
 func (p *program) drain(ctx context.Context, quiet time.Duration, in doors) {
 	calls := p.tally(in)
 	defer calls.log()
@@ -44,13 +44,13 @@ func (p *program) drain(ctx context.Context, quiet time.Duration, in doors) {
 	leaving.Wait()
 }
 
-// linger returns when the clients are done: none has been connected for goneFor,
-// or no call has run for quiet. ctx ends it too.
+// linger returns when no client has been connected for goneFor, when no call has run
+// for quiet, or when ctx ends.
 func linger(ctx context.Context, now func() lift.Instant, quiet time.Duration, traffic func() socket.Traffic) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	began := traffic().Begun
-	there, called := now(), now() // when a client was last there, and a call last ran
+	there, called := now(), now() // when a client was last connected, and when a call last ran
 	for {
 		at, t := now(), traffic()
 		if t.Running > 0 || t.Begun != began {
@@ -71,7 +71,7 @@ func linger(ctx context.Context, now func() lift.Instant, quiet time.Duration, t
 	}
 }
 
-// announce has all doors tell health checks that they are about to close.
+// announce makes health checks at all doors report that they are about to close.
 func (all doors) announce() {
 	for _, d := range all {
 		if s := d.now(); s != nil {
@@ -80,7 +80,7 @@ func (all doors) announce() {
 	}
 }
 
-// drain drains all at the same time.
+// drain drains all doors at the same time.
 func (all doors) drain(ctx context.Context) {
 	var work sync.WaitGroup
 	for _, d := range all {
@@ -89,7 +89,7 @@ func (all doors) drain(ctx context.Context) {
 	work.Wait()
 }
 
-// drain lets running calls end until ctx does, and closes the door.
+// drain waits until the running calls have ended or ctx has, and closes the door.
 func (d *door) drain(ctx context.Context) {
 	defer func() {
 		if r := recover(); r != nil {

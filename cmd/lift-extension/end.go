@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// oneSignal is how close a second signal to end still belongs to the first:
-// a supervisor may signal the process and its group, one right after the other.
+// oneSignal is how long after the first signal to end a second one is ignored: a
+// supervisor may signal the process and its group, one right after the other.
 const oneSignal = 200 * time.Millisecond
 
 // end drains. One more signal to end cuts the running calls and ends at once,

@@ -2,18 +2,17 @@ package main
 
 import "github.com/liftmesh/lift/config"
 
-// follower watches a file by its content. Times and inodes say too little: a
-// Kubernetes ConfigMap changes by a link to a link, and two writes can bear one
-// time. It is one read of a small file every recheckEvery.
+// follower notices changes of a file by its content. Times and inodes miss some: a
+// Kubernetes ConfigMap changes by a link to a link, and two writes can have the same
+// time. The cost is one read of a small file every recheckEvery.
 type follower struct {
 	path  string
-	holds string // what the content was when it was last taken up or refused
-	last  string // at the last look
+	holds string // the content that was last applied or refused
+	last  string // the content at the last look
 }
 
-// look reports whether there is a content to take up: another than holds, that
-// was the same at the look before, so that a file that is half written is not
-// read.
+// look reports whether to reload: the content differs from holds, and was the same at
+// the look before, so that a file that is being written is left alone.
 func (f *follower) look() bool {
 	sum := f.sum()
 	settled := sum == f.last
@@ -25,13 +24,13 @@ func (f *follower) look() bool {
 	return true
 }
 
-// asked takes the content as it is now for seen: somebody says that it is whole.
+// asked marks the content as seen, because a signal asked for it to be read now.
 func (f *follower) asked() {
 	f.holds = f.sum()
 	f.last = f.holds
 }
 
-// sum is the content, or why there is none.
+// sum returns a hash of the content, or why it cannot be read.
 func (f *follower) sum() string {
 	sum, err := config.Sum(f.path)
 	if err != nil {

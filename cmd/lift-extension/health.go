@@ -14,17 +14,17 @@ import (
 	"github.com/liftmesh/lift/sidecar"
 )
 
-// askFor is how long a sidecar may take to say how it is: below the second that
+// askFor is how long a sidecar may take to answer: less than the second that
 // Kubernetes gives a probe.
 const askFor = 900 * time.Millisecond
 
-// healthCommand asks a sidecar how it is, and says it in a line.
+// healthCommand asks a sidecar whether it serves, and prints one line.
 func healthCommand(args []string, lookup config.Lookup, out, problems io.Writer) int {
 	flags := flag.NewFlagSet("health", flag.ContinueOnError)
 	flags.SetOutput(problems)
-	live := flags.Bool("live", false, "content if it answers at all, also while it drains")
-	at := flags.String("socket", "", "where it listens: a path, or 127.0.0.1:4141; default what $LIFT_SOCKET or lift.yaml say")
-	timeout := flags.Duration("timeout", askFor, "how long it may take")
+	live := flags.Bool("live", false, "exit with 0 if it answers at all, also while it drains")
+	at := flags.String("socket", "", "where it listens, a path or 127.0.0.1:4141 (default $LIFT_SOCKET, else lift.yaml)")
+	timeout := flags.Duration("timeout", askFor, "how long the answer may take")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return 0
@@ -32,7 +32,7 @@ func healthCommand(args []string, lookup config.Lookup, out, problems io.Writer)
 		return 2
 	}
 	if flags.NArg() > 0 {
-		_, _ = fmt.Fprintf(problems, "lift-extension health: %q is too much; it takes flags only\n", flags.Arg(0))
+		_, _ = fmt.Fprintf(problems, "lift-extension health: unexpected argument %q; want flags only\n", flags.Arg(0))
 		return 2
 	}
 	if *at == "" {
@@ -52,13 +52,13 @@ func healthCommand(args []string, lookup config.Lookup, out, problems io.Writer)
 		_, _ = fmt.Fprintln(out, "alive, not serving")
 		return 0
 	default:
-		_, _ = fmt.Fprintln(problems, "lift-extension health: not serving: it drains, or has its limit of peers")
+		_, _ = fmt.Fprintln(problems, "lift-extension health: not serving: it is shutting down, or has reached limits.peers")
 		return 1
 	}
 }
 
-// refusal tells of a last reload that was refused, which does no harm to health. A
-// status that cannot be had does none either.
+// refusal returns a note if the last reload was refused. Neither that nor a status
+// that cannot be had makes a sidecar unhealthy.
 func refusal(ctx context.Context, at string) string {
 	st, err := sidecar.AskStatus(ctx, at)
 	last := st.GetLastReload()
@@ -73,10 +73,10 @@ func refusal(ctx context.Context, at string) string {
 	return "; the reload at " + when + " was refused, and the configuration before it is in force: " + first
 }
 
-// socketAt is where a sidecar with this environment and lift.yaml listens, as far
-// as they can be read.
+// socketAt returns where a sidecar with this environment and lift.yaml listens, as
+// far as they can be read.
 func socketAt(lookup config.Lookup) string {
-	if at, _ := lookup("LIFT_SOCKET"); at != "" { // may be an address, as for sdk.Dial, which is no `socket:`
+	if at, _ := lookup("LIFT_SOCKET"); at != "" { // it may be an address, as for sdk.Dial, which `socket:` may not
 		return at
 	}
 	path, err := config.Find(lookup)

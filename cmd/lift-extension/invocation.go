@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// invocation is what is known of the current invocation. News of it comes from
-// two sides, in any order: the function's SDK tells its start and its end, the
-// Extensions API its start. Safe for concurrent use.
+// invocation keeps what is known of the current invocation. Two sources report, in
+// any order: the function's SDK its start and its end, the Extensions API its start.
+// Safe for concurrent use.
 type invocation struct {
-	// many: several run at a time, as on Managed Instances, so that there is no
-	// current one whose end could bound a call. Set before first use.
+	// many says that several run at a time, as on Managed Instances, so that no single
+	// one bounds a call. Set before first use.
 	many bool
 
 	mu   sync.Mutex
 	id   string
 	end  time.Time
-	done string // the invocation that ended last, whose late news is void
+	done string // the invocation that ended last; later reports of its start are ignored
 }
 
 // started notes an invocation. end is its deadline, zero if unknown.
@@ -38,7 +38,7 @@ func (i *invocation) ended(id string) {
 	}
 }
 
-// deadline is when the current invocation ends, zero if there is none.
+// deadline returns when the current invocation ends, zero if there is none.
 func (i *invocation) deadline() time.Time {
 	i.mu.Lock()
 	defer i.mu.Unlock()

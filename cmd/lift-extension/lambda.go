@@ -13,31 +13,31 @@ import (
 	"github.com/liftmesh/lift/extension"
 )
 
-// shutdownMargin is how long before Lambda's SIGKILL the process ends by itself.
+// shutdownMargin is how long before Lambda's SIGKILL the process exits by itself.
 const shutdownMargin = 200 * time.Millisecond
 
 // thawGap is the time between two events after which connections may have died
-// unseen, frozen or not: what an idle connection is trusted for by default.
+// unnoticed, frozen or not. It is the default of safe_idle.
 const thawGap = 3 * time.Second
 
-// lambda is life as an extension: listen, register, warm, then event after
-// event. It ends at SHUTDOWN and at nothing else that it can outlive, for the
-// environment ends with it.
+// lambda runs as an extension: it listens, registers, warms up, and then handles
+// events. It returns at SHUTDOWN, and before that only if it cannot go on, because the
+// environment ends with the process.
 func (p *program) lambda(ctx context.Context, env extension.Env, problems config.Problems) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p.invocation.many = env.Managed()
 	every := time.Duration(0)
 	if env.Managed() {
-		every = recheckEvery // it never freezes, and no INVOKE comes to do it at
+		every = recheckEvery // there are no freezes, and no INVOKE events to do it at
 	}
 	in := p.doors(every)
 	p.state.set(func(s *state) { s.lambda, s.doors = true, in })
-	in.recheck(ctx) // first: the function may call as soon as all have registered
+	in.recheck(ctx) // before registering: after it, the function may call at any moment
 	defer in.close()
 	client := extension.New(extension.Config{API: env.API, Managed: env.Managed()})
 	if !p.register(ctx, client) {
-		<-ctx.Done() // serve the function without events, for as long as we are left alive
+		<-ctx.Done() // serve the function without events until Lambda ends the process
 	}
 	if code, end := p.complain(ctx, client, problems); end {
 		return code
@@ -46,17 +46,17 @@ func (p *program) lambda(ctx context.Context, env extension.Env, problems config
 	return p.events(ctx, client, in)
 }
 
-// events goes from event to event until SHUTDOWN.
+// events handles events until SHUTDOWN.
 func (p *program) events(ctx context.Context, client *extension.Client, in doors) int {
 	last, said := p.now(), ""
 	for event, err := range client.Events(ctx) {
 		if err != nil {
 			if said != err.Error() {
 				said = err.Error()
-				p.log.Error("asking Lambda for the next event", "error", said)
+				p.log.Error("asking Lambda for the next event failed", "error", said)
 			}
 			if e, ok := errors.AsType[*extension.Error](err); ok && e.Final {
-				return 1 // Lambda says that the environment is broken for good
+				return 1 // Lambda says that the environment cannot be used any more
 			}
 			continue
 		}
@@ -71,8 +71,9 @@ func (p *program) events(ctx context.Context, client *extension.Client, in doors
 	return 1
 }
 
-// invoked takes an INVOKE: it only makes known and starts what can run beside
-// the invocation. What follows it is the call for the next event.
+// invoked handles an INVOKE event. It must not wait, because the invocation cannot end
+// before Lift asks for the next event: it only notes the deadline and starts work that
+// runs beside the invocation.
 func (p *program) invoked(ctx context.Context, event extension.Event, last lift.Instant, in doors) {
 	defer p.contain("an invocation's event")
 	p.invocation.started(event.RequestID, event.Deadline)
@@ -81,9 +82,9 @@ func (p *program) invoked(ctx context.Context, event extension.Event, last lift.
 	in.recheck(ctx)
 }
 
-// register registers, and keeps trying: without a registration Lambda's init
-// does not go on, and to exit would end it for sure. It reports false where no
-// registration can come any more, since the function runs already.
+// register registers, and tries until it succeeds: Lambda's init waits for it, and
+// would fail if the process exited. It reports false if it is too late, because the
+// function runs already.
 func (p *program) register(ctx context.Context, client *extension.Client) bool {
 	said := ""
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
@@ -93,7 +94,7 @@ func (p *program) register(ctx context.Context, client *extension.Client) bool {
 		}
 		if said != err.Error() {
 			said = err.Error()
-			p.log.Error("registering with Lambda; trying again", "error", said)
+			p.log.Error("registering with Lambda failed; trying again", "error", said)
 		}
 		if e, ok := errors.AsType[*extension.Error](err); ok && e.Type == "Extension.RegistrationClosed" {
 			return false
@@ -108,30 +109,29 @@ func (p *program) register(ctx context.Context, client *extension.Client) bool {
 	}
 }
 
-// complain tells of a broken configuration once, in the log and as a metric. A
-// fault in it breaks calls, not the function, unless LIFT_ON_BROKEN_CONFIG says
-// fail_init.
+// complain reports a broken configuration once, in the log and as a metric. It breaks
+// calls, not the function, unless LIFT_ON_BROKEN_CONFIG is fail_init.
 func (p *program) complain(ctx context.Context, client *extension.Client, problems config.Problems) (code int, end bool) {
 	if len(problems) == 0 {
 		return 0, false
 	}
-	p.log.Error("the configuration is broken; what it breaks answers every call with an error", "problems", problems.Error())
+	p.log.Error("the configuration is broken; calls to the services that it breaks fail", "problems", problems.Error())
 	_, _ = fmt.Fprintln(os.Stdout, brokenMetric(time.Now(), len(problems)))
 	if os.Getenv("LIFT_ON_BROKEN_CONFIG") != "fail_init" {
 		return 0, false
 	}
 	if err := client.InitError(ctx, "BrokenConfig", problems); err != nil {
-		p.log.Error("reporting the broken configuration", "error", err.Error())
+		p.log.Error("reporting the broken configuration to Lambda failed", "error", err.Error())
 	}
 	return 1, true
 }
 
-// brokenMetric is one line of CloudWatch's embedded metric format.
+// brokenMetric returns one line in CloudWatch's embedded metric format.
 func brokenMetric(at time.Time, problems int) string {
 	return fmt.Sprintf(`{"_aws":{"Timestamp":%d,"CloudWatchMetrics":[{"Namespace":"Lift","Dimensions":[[]],"Metrics":[{"Name":"config_problems","Unit":"Count"}]}]},"config_problems":%d}`, at.UnixMilli(), problems)
 }
 
-// warm uses the function's own init for first sets and warm connections.
+// warm asks the registries and opens warm connections while the function starts.
 func (p *program) warm(ctx context.Context) {
 	defer p.contain("warming up")
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.InitWait)
@@ -154,9 +154,9 @@ func (p *program) shutdown(event extension.Event, in doors) {
 	calls.log()
 }
 
-// contain keeps a panic of ours from ending the environment.
+// contain logs a panic, which would otherwise end the process and the environment.
 func (p *program) contain(where string) {
-	if r := recover(); r != nil { //nolint:revive // contain is what is deferred
+	if r := recover(); r != nil { //nolint:revive // contain itself is deferred
 		p.log.Error("panic, contained", "where", where, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 	}
 }

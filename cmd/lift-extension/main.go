@@ -1,6 +1,6 @@
-// Command lift-extension is Lift beside an application: an external extension
-// inside Lambda, a standalone sidecar anywhere else. It reads lift.yaml, builds
-// the data plane and serves it on a unix socket until it is told to end.
+// Command lift-extension runs Lift beside an application: as an external extension
+// inside Lambda, as a standalone sidecar anywhere else. It reads lift.yaml and takes
+// calls on a unix socket until SIGTERM, or Lambda's SHUTDOWN.
 package main
 
 import (
@@ -17,16 +17,16 @@ import (
 
 func main() { os.Exit(run()) }
 
-// run is the whole life: config, build, run, drain.
+// run does everything and returns the exit code.
 func run() int {
 	env, inside := extension.FromEnv(os.Getenv)
-	if len(os.Args) > 1 && !inside { // Lambda gives none
+	if len(os.Args) > 1 && !inside { // Lambda passes no arguments
 		return command(os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)
 	}
 	cfg, problems := configure()
 	log, level := newLog(os.Stdout, cfg.Log, inside)
-	// net/http says some things, such as of peers that talk unasked, to the
-	// standard logger alone.
+	// net/http logs some things only by the standard logger, such as peers that send
+	// data unasked.
 	stdlog.SetFlags(0)                                                           //nolint:forbidigo // the one place that owns the process's loggers
 	stdlog.SetOutput(slog.NewLogLogger(log.Handler(), slog.LevelDebug).Writer()) //nolint:forbidigo // as above
 	p := build(cfg, log)
@@ -41,7 +41,7 @@ func run() int {
 	return p.standalone(context.Background(), problems)
 }
 
-// configure finds and reads lift.yaml. The config is usable whatever the
+// configure finds and reads lift.yaml. The config can be used even if there are
 // problems.
 func configure() (*config.Config, config.Problems) {
 	path, err := config.Find(os.LookupEnv)
@@ -51,8 +51,8 @@ func configure() (*config.Config, config.Problems) {
 	return load(path)
 }
 
-// load reads lift.yaml. What is wrong in an overlay that is not chosen is for
-// `lift config check`.
+// load reads lift.yaml. It leaves out problems in environments that are not chosen;
+// `lift config check` shows them.
 func load(path string) (*config.Config, config.Problems) {
 	cfg, problems := config.Load(path, os.LookupEnv)
 	return cfg, slices.DeleteFunc(problems, func(p config.Problem) bool {

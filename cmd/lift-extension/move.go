@@ -9,16 +9,16 @@ import (
 	"github.com/liftmesh/lift/sidecar/plain"
 )
 
-// move is what a reload does with the doors.
+// move is the change of doors that a reload makes.
 type move struct {
 	open    doors
-	servers []server // behind them; nil where the address is still another door's
+	servers []server // behind open; nil where another door still has the address
 	gone    doors
 }
 
-// prepare opens what is new, so that an address that cannot be had is known
-// before anything is changed. An address that changes its service stays open
-// until the move.
+// prepare opens new addresses, so that a reload is refused before it changes anything
+// if one cannot be opened. An address that only changes its service stays open until
+// move.
 func (s *stay) prepare(next *config.Config) (*move, error) {
 	m := &move{}
 	var failed []error
@@ -49,7 +49,7 @@ func (s *stay) prepare(next *config.Config) (*move, error) {
 	return m, nil
 }
 
-// undo closes what prepare has opened.
+// undo closes the servers that prepare has opened.
 func (m *move) undo() {
 	for _, server := range m.servers {
 		if server != nil {
@@ -58,7 +58,7 @@ func (m *move) undo() {
 	}
 }
 
-// move closes and opens doors. Calls by a door that closes end in their time.
+// move closes and opens doors. Calls that came in by a door that closes go on.
 func (s *stay) move(m *move) {
 	for _, d := range m.gone {
 		if server, ok := d.now().(interface{ Shut() }); ok {
@@ -83,14 +83,14 @@ func (s *stay) move(m *move) {
 	}
 }
 
-// part drains a door that is not wanted any more.
+// part drains a door that was removed.
 func (s *stay) part(d *door) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Drain.Max)
 	defer cancel()
 	d.drain(ctx)
 }
 
-// retry opens doors that are closed; what keeps one closed is said once.
+// retry opens closed doors. The reason why one stays closed is logged once.
 func (s *stay) retry() {
 	for _, d := range s.in {
 		if d.now() != nil {
@@ -102,7 +102,7 @@ func (s *stay) retry() {
 	}
 }
 
-// left reports whether a door that ended was to, and forgets it then.
+// left reports whether a door that ended had been removed, and forgets it.
 func (s *stay) left(d *door) bool {
 	i := slices.Index(s.parting, d)
 	if i < 0 {

@@ -144,7 +144,7 @@ func TestPlainDoorThatCannotOpen(t *testing.T) {
 	}
 	_ = taken.Close()
 	door.recheck(t.Context())
-	if !strings.Contains(said.String(), "open now") {
+	if !strings.Contains(said.String(), "listening now") {
 		t.Error(said.String())
 	}
 	door.drain(t.Context())

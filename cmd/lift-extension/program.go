@@ -14,7 +14,7 @@ import (
 	"github.com/liftmesh/lift/sidecar/plain"
 )
 
-// program is what runs: the data plane and the socket in front of it.
+// program is the data plane and the doors in front of it.
 type program struct {
 	cfg        *config.Config
 	log        *slog.Logger
@@ -22,15 +22,15 @@ type program struct {
 	invocation *invocation
 	mesh       *mesh.Mesh
 	sidecar    sidecar.Config
-	bounds     *plain.Bounds  // of all plain doors together
+	bounds     *plain.Bounds  // limits that all plain doors share
 	level      *slog.LevelVar // of log
 	state      state
 
-	// signals end a standalone sidecar: the first one drains, the next one does not
-	// wait.
+	// signals reload a standalone sidecar (SIGHUP) or end it: the first one starts a
+	// drain, a later one cuts it short.
 	signals <-chan os.Signal
-	// leaving runs as a drain begins, to say in registries that we go; its context
-	// ends with the drain.
+	// leaving are called as a drain begins, to deregister; their context ends with the
+	// drain.
 	leaving []func(context.Context)
 }
 
@@ -98,11 +98,6 @@ func (p *program) ended(c *lift.Call, e lift.Ending) {
 		}
 		args = append(args, "decisions", said)
 	}
-	tried := c.Attempts()
-	attempts := make(attemptLines, 0, len(tried)) // not nil: no attempt is [] in JSON
-	for i := range tried {
-		attempts.add(&tried[i])
-	}
-	args = append(args, "attempts", attempts)
+	args = append(args, "attempts", linesOf(c.Attempts()))
 	p.log.Debug("call", args...)
 }

@@ -8,8 +8,8 @@ import (
 	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
 )
 
-// reload takes up the file as it is now, whole or not at all: where anything in
-// it is wrong, all goes on as it was. Running calls end as they began.
+// reload applies the file as it is now, as a whole or not at all: if anything in it is
+// wrong, nothing changes. Running calls finish under the settings they started with.
 func (s *stay) reload(why string) {
 	defer s.contain("reloading")
 	next, problems := load(s.cfg.File)
@@ -39,18 +39,18 @@ func (s *stay) reload(why string) {
 	s.log.Info("reloaded", "why", why, "added", changes.Added, "changed", changes.Changed, "removed", changes.Removed,
 		"opened", move.open.where(), "closed", move.gone.where(), "count", count)
 	if keys := s.cfg.NeedRestart(next); len(keys) > 0 {
-		s.log.Warn("some of what has changed since the start takes effect at the next one", "keys", keys)
+		s.log.Warn("some changes take effect at the next start only", "keys", keys)
 	}
 }
 
-// refuse says what is wrong; nothing else happens.
+// refuse logs why a reload was refused.
 func (s *stay) refuse(why string, err error) {
 	count := s.note(why, err, nil)
 	s.log.Error("the new configuration is refused; the old one stays in force", "why", why, "problems", err.Error(), "count", count)
 }
 
-// note keeps what became of a reload for those who ask for the status, and
-// returns how many have ended in the same way. next is nil if it was refused.
+// note keeps the result of a reload for the RPC Status, and returns how many reloads
+// have had the same result. next is nil if this one was refused.
 func (s *stay) note(why string, err error, next *config.Config) (count int32) {
 	now := s.now().Wall
 	s.state.set(func(st *state) {

@@ -11,38 +11,38 @@ import (
 	"github.com/liftmesh/lift/config"
 )
 
-// recheckEvery is how often it is looked whether the sockets are still there, and
-// whether lift.yaml has changed.
+// recheckEvery is how often a standalone sidecar checks whether its sockets are still
+// there, and whether lift.yaml has changed.
 const recheckEvery = 2 * time.Second
 
-// stay is life beside a container: a process that serves until it is told to
-// end, and follows its configuration meanwhile. One goroutine runs it.
+// stay is a standalone sidecar: it serves until a signal ends it, and follows its
+// configuration meanwhile. One goroutine runs it.
 type stay struct {
 	*program
 	in      doors
-	parting doors // what a reload has removed, until its calls have ended
+	parting doors // removed by a reload; their calls have not ended yet
 	ended   chan ending
-	over    chan struct{} // closed when nobody hears of endings any more
+	over    chan struct{} // closed when nobody reads ended any more
 	follow  follower
 	holds   *config.Config // in force now; program.cfg is that of the start
 }
 
-// ending is a door that is not served any more.
+// ending is a door whose server has ended.
 type ending struct {
 	door *door
 	err  error
 }
 
-// standalone serves until ctx ends or a signal says so, then lets the clients
-// finish. A broken configuration is refused here, at once and whole: whoever
-// starts the process sees it, and nothing else depends on it yet.
+// standalone serves until ctx ends or a signal comes, then lets the clients finish. It
+// refuses to start with a broken configuration: whoever starts the process sees it,
+// and nothing depends on the process yet.
 func (p *program) standalone(ctx context.Context, problems config.Problems) int {
 	defer p.mesh.Close()
 	if len(problems) > 0 {
 		p.log.Error("the configuration is broken; fix it and start again", "problems", problems.Error())
 		return 1
 	}
-	announce := p.announcing() // before the doors, which take the registrar along
+	announce := p.announcing() // before the doors, which copy the registrar
 	s := &stay{program: p, in: p.doors(recheckEvery), ended: make(chan ending), over: make(chan struct{}), follow: follower{path: p.cfg.File, holds: p.cfg.Sum}, holds: p.cfg}
 	defer close(s.over)
 	s.show()
@@ -61,13 +61,13 @@ func (p *program) standalone(ctx context.Context, problems config.Problems) int 
 	return s.run(ctx)
 }
 
-// show has the status tell of the doors as they are now.
+// show updates the doors in the status.
 func (s *stay) show() {
 	all := slices.Clone(s.in)
 	s.state.set(func(st *state) { st.doors = all })
 }
 
-// serve serves a door that is open. The drain ends it, not the signal.
+// serve serves an open door, until a drain closes it.
 func (s *stay) serve(d *door, server server) {
 	d.serve(context.Background(), server)
 	go func() {
@@ -78,7 +78,7 @@ func (s *stay) serve(d *door, server server) {
 	}()
 }
 
-// run is all that happens between the start and the drain.
+// run handles everything between the start and the drain.
 func (s *stay) run(ctx context.Context) int {
 	look := time.NewTicker(recheckEvery)
 	defer look.Stop()
@@ -108,5 +108,5 @@ func (s *stay) run(ctx context.Context) int {
 	}
 }
 
-// heard are the signals that a standalone sidecar hears.
+// heard returns the signals that a standalone sidecar handles.
 func heard() []os.Signal { return []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} }

@@ -15,7 +15,7 @@ import (
 	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
 )
 
-// state is what the RPC Status tells of the process. Safe for concurrent use.
+// state is what the RPC Status reports of the process. Safe for concurrent use.
 type state struct {
 	mu       sync.Mutex
 	started  time.Time
@@ -35,8 +35,7 @@ func (s *state) set(change func(s *state)) {
 	change(s)
 }
 
-// warning is the one thing that a health check tells of a sidecar that serves, ""
-// if there is nothing.
+// warning returns what a health check adds for a sidecar that serves, "" for nothing.
 func (s *state) warning() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,11 +79,11 @@ func (p *program) status() *liftv1.StatusResponse {
 	return out
 }
 
-// tellSources adds where the endpoints of the services come from.
+// tellSources adds where the endpoints of each service come from.
 func (p *program) tellSources(out *liftv1.StatusResponse) {
 	services, err := p.mesh.Services(context.Background())
 	if err != nil {
-		return // nothing can be called; out.Broken says why
+		return // the whole configuration is broken, as out.Broken says
 	}
 	for _, w := range wire.Services(services) {
 		out.Sources = append(out.Sources, &liftv1.ServiceSource{
@@ -94,7 +93,7 @@ func (p *program) tellSources(out *liftv1.StatusResponse) {
 	}
 }
 
-// tell adds the door, and who is connected by it.
+// tell adds the door, and the peers that are connected to it.
 func (d *door) tell(out *liftv1.StatusResponse) {
 	d.mu.Lock()
 	server, w := d.server, &liftv1.Door{Kind: d.kind, Address: wire.Text(d.address), Service: wire.Text(d.service), Error: wire.Text(d.said)}
@@ -108,8 +107,8 @@ func (d *door) tell(out *liftv1.StatusResponse) {
 	}
 }
 
-// maxProblems is how much of the problems of a configuration the status tells, in
-// bytes. The log has all.
+// maxProblems limits the text of a configuration's problems in the status, in bytes.
+// The log has all of it.
 const maxProblems = 16 << 10
 
 func bounded(err error) string {

@@ -9,7 +9,7 @@ import (
 	"github.com/liftmesh/lift/sidecar/socket"
 )
 
-// tally tells what became of the calls in a drain.
+// tally counts the calls that finish and those that are cut in a drain.
 type tally struct {
 	p       *program
 	servers []server // which a door forgets once it is closed

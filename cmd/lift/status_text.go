@@ -186,14 +186,11 @@ func rows(b *strings.Builder, head []string, all []row) {
 	width[0] = min(width[0], columns-rest)
 	b.WriteString("\n")
 	for i, r := range slices.Insert(slices.Clone(all), 0, row{cells: head}) {
-		line := ""
+		cells := make([]string, len(r.cells))
 		for k, c := range r.cells {
-			if k > 0 {
-				line += strings.Repeat(" ", gap)
-			}
-			line += fmt.Sprintf("%-*s", width[k], middle(c, width[k]))
+			cells[k] = fmt.Sprintf("%-*s", width[k], middle(c, width[k]))
 		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		b.WriteString(strings.TrimRight(strings.Join(cells, strings.Repeat(" ", gap)), " ") + "\n")
 		if i > 0 && r.note != "" {
 			b.WriteString(paragraph(r.note, 4))
 		}
