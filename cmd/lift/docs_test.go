@@ -114,7 +114,7 @@ func (p *page) sh(t *testing.T, program string) (out string, code int) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", "exec 2>&1\n"+p.addrs.Replace(program))
 	cmd.Dir, cmd.Env = p.dir, p.env
 	if strings.Contains(program, "lift run") { // which brings its own sidecar
-		dir, err := os.MkdirTemp("/tmp", "lift-")
+		dir, err := os.MkdirTemp("/tmp", "lift-") //nolint:usetesting // T.TempDir is too long for a socket
 		if err != nil {
 			t.Fatal(err)
 		}

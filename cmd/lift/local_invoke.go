@@ -176,7 +176,8 @@ func (f *invokeFlags) emulated(args []string, dir string, s streams, lookup conf
 	if cfg.Env, err = variables(f.variables); err != nil {
 		return cfg, err
 	}
-	return cfg, f.beside(&cfg, dir, s, lookup)
+	err = f.beside(&cfg, dir, s, lookup)
+	return cfg, err
 }
 
 // beside adds lift-extension, and tells both sides where configuration and socket
@@ -190,7 +191,7 @@ func (f *invokeFlags) beside(cfg *emulator.Config, dir string, s streams, lookup
 		if f.layer == "" && f.extensions == "" {
 			_, _ = fmt.Fprintf(s.err, "lift: there is no lift.yaml, so no sidecar runs beside the function\n")
 		}
-		return nil //nolint:nilerr // a function without Lift is a function
+		return nil // a function without Lift is a function
 	}
 	cfg.FunctionEnv = map[string]string{"LIFT_CONFIG": file, "LIFT_SOCKET": filepath.Join(dir, "lift.sock")}
 	if f.env != "" {

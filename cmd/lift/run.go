@@ -184,8 +184,8 @@ func findExtension(path string) (string, error) {
 	const name = "lift-extension"
 	beside := ""
 	if self, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(self); err == nil {
-			self = real
+		if target, err := filepath.EvalSymlinks(self); err == nil {
+			self = target
 		}
 		beside = filepath.Dir(self)
 		if found, err := exec.LookPath(filepath.Join(beside, name)); err == nil {

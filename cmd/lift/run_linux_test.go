@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,7 +51,7 @@ func (o *output) String() string {
 // startRun starts `lift run -- sh -c script`. change may give it a terminal.
 func startRun(t *testing.T, script string, change func(*exec.Cmd)) *liftRun {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "lift-run-test-") // T.TempDir is too long for a socket
+	dir, err := os.MkdirTemp("/tmp", "lift-run-test-") //nolint:usetesting // T.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,12 +245,12 @@ func TestRunOnATerminal(t *testing.T) {
 		c.Stdin = tty
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	})
-	_, _ = io.WriteString(terminal, "hello\n")
+	_, _ = terminal.WriteString("hello\n")
 	r.eventually("the program reads the terminal", func() bool { return fileExists(r.dir + "/up") })
 	if got := r.out.String(); got != "read hello\n" {
 		t.Errorf("got %q", got)
 	}
-	_, _ = io.WriteString(terminal, "\x03")
+	_, _ = terminal.WriteString("\x03")
 	r.eventually("the program hears of Ctrl-C", func() bool { return r.file("heard") != "" })
 	if err := os.WriteFile(r.dir+"/stop", nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -14,9 +14,9 @@ const (
 	sweepAfter = 2 * time.Second
 	// drainMargin is how much longer than drain.max a sidecar may take to end.
 	drainMargin = 5 * time.Second
-	// A sidecar that died is started again after restartMin, and after twice as
-	// long each time up to restartMax; one that served for wellAfter begins anew.
-	restartMin, restartMax = 100 * time.Millisecond, 5 * time.Second
+	// A sidecar that died is started again after restartSoon, and after twice as
+	// long each time up to restartLate; one that served for wellAfter begins anew.
+	restartSoon, restartLate = 100 * time.Millisecond, 5 * time.Second
 	wellAfter              = 10 * time.Second
 )
 
@@ -134,9 +134,9 @@ func (r *runner) pass(sig os.Signal, p *process) {
 
 // died says that the sidecar has ended, and when there will be another one.
 func (r *runner) died() {
-	r.wait = min(max(2*r.wait, restartMin), restartMax)
+	r.wait = min(max(2*r.wait, restartSoon), restartLate)
 	if time.Since(r.since) > wellAfter {
-		r.wait = restartMin
+		r.wait = restartSoon
 	}
 	r.say("the sidecar ended (%s); calls fail until it is back, starting it again in %s", r.beside.how(), r.wait)
 	r.beside, r.again = nil, time.After(r.wait)
@@ -146,7 +146,7 @@ func (r *runner) restart() {
 	r.again, r.since = nil, time.Now()
 	b, err := startExtension(r.sidecar, r.s.err)
 	if err != nil {
-		r.wait = min(2*r.wait, restartMax)
+		r.wait = min(2*r.wait, restartLate)
 		r.say("the sidecar does not start: %v; trying again in %s", err, r.wait)
 		r.again = time.After(r.wait)
 		return

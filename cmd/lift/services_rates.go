@@ -26,7 +26,7 @@ type reading struct {
 // rate is in attempts a second.
 type rate struct{ attempts, failed float64 }
 
-func (r *rate) add(o rate) { r.attempts, r.failed = r.attempts+o.attempts, r.failed+o.failed }
+func (r rate) and(o rate) rate { return rate{r.attempts + o.attempts, r.failed + o.failed} }
 
 // look takes the counters of a new look. An endpoint that is new, or whose
 // counters began anew with its sidecar, has no rate until the next one.
@@ -45,7 +45,7 @@ func (r *rates) look(all []lift.ServiceStatus) {
 				continue
 			}
 			ends[key] = rate{float64(n.attempts-old.attempts) / took, float64(n.failed-old.failed) / took}
-			sum.add(ends[key])
+			sum = sum.and(ends[key])
 		}
 	}
 	r.known = r.before != nil
