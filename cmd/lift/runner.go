@@ -17,7 +17,7 @@ const (
 	// A sidecar that died is started again after restartSoon, and after twice as
 	// long each time up to restartLate; one that served for wellAfter begins anew.
 	restartSoon, restartLate = 100 * time.Millisecond, 5 * time.Second
-	wellAfter              = 10 * time.Second
+	wellAfter                = 10 * time.Second
 )
 
 // runner runs a program with its sidecar. One goroutine does, on one thread: both
