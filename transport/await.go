@@ -7,7 +7,7 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// party is whom an attempt waits for at a moment.
+// party is what an attempt waits for.
 type party uint8
 
 const (
@@ -17,20 +17,20 @@ const (
 	reader                // the head has come: nobody but the call's deadline limits the rest
 )
 
-// never is a moment that does not come.
+// never is a moment that is not reached.
 const never = time.Duration(math.MaxInt64)
 
-// watch says which limit of time holds, by whom the attempt waits for:
+// watch knows what the attempt waits for, and so which limit of time holds:
 //
-//   - The endpoint has the attempt's timeout, in full each time it has done its part:
-//     taken more of the request, or come to its turn again after the caller or a limit.
+//   - The endpoint has the attempt's timeout. It starts in full each time the endpoint
+//     has taken more of the request, or has to act again after the caller or a limit.
 //   - The caller has the call's time.
-//   - A limit may hold a call up for [Config.Wait], all attempts of it together.
-//   - The call's deadline ends them all.
+//   - A limit may delay a call by [Config.Wait], over all its attempts.
+//   - The call's deadline holds throughout.
 //
-// A change of party moves the due time. The timer is set again only if that came
-// nearer; one that fires early sets itself again. So a request body costs no timer for
-// each piece, and a call with nothing to wait for but the endpoint sets one timer.
+// A change of party moves the due time. The timer is reset only if the due time comes
+// nearer; a timer that fires early resets itself. So a piece of a request body costs no
+// timer, and a call that waits for nothing but the endpoint sets one timer in all.
 //
 // Moments are monotonic, as timers are: the wall clock may be set while a call runs.
 // Guarded by bounds.mu.
@@ -38,16 +38,18 @@ type watch struct {
 	timer *time.Timer
 	armed time.Duration // what the timer is set for; never if it is not
 
-	party    party
-	since    time.Duration         // since when it is waited for
-	due      time.Duration         // when its time is up
-	firm     time.Duration         // the call's deadline
-	full     func() error          // which limit is waited for, if one is
-	upload   *upload               // the body that is being sent, if it is live
-	unsent   bool                  // not all of it has been sent
-	spent    [reader]time.Duration // for how long each was waited for
-	timeout, // of the attempt, for each part that the endpoint does; 0 is none
-	wait time.Duration // what is left of Config.Wait
+	party party
+	since time.Duration // since when it is waited for
+	due   time.Duration // when its time is up
+	firm  time.Duration // the call's deadline
+	full  func() error  // makes the error of the limit, if one is waited for
+
+	timeout time.Duration         // of the attempt, for each thing that the endpoint has to do; 0 is none
+	wait    time.Duration         // what is left of Config.Wait
+	spent   [reader]time.Duration // how long each party was waited for
+
+	upload *upload // the live body that is being sent, nil if there is none
+	unsent bool    // not all of it has been sent
 }
 
 // begin waits for the endpoint, within the limits that the attempt came with. It
@@ -100,8 +102,8 @@ func (w *watch) arm(b *bounds, now time.Duration) {
 	w.armed = next
 }
 
-// await says that from now on the attempt waits for p. full names the limit, if p is
-// room. Safe for concurrent use; it does nothing once the head has come.
+// await notes that the attempt waits for p from now on. full makes the error of the
+// limit, if p is room. Safe for concurrent use; after the head it does nothing.
 func (b *bounds) await(p party, full func() error) {
 	now := b.now().Mono
 	b.mu.Lock()
@@ -109,7 +111,7 @@ func (b *bounds) await(p party, full func() error) {
 	b.change(now, p, full)
 }
 
-// dequeued says that a limit is waited for no longer.
+// dequeued notes that no limit is waited for any longer.
 func (b *bounds) dequeued() {
 	now := b.now().Mono
 	b.mu.Lock()
@@ -119,8 +121,9 @@ func (b *bounds) dequeued() {
 	}
 }
 
-// uploading says that u waits for the caller, or that the endpoint has what the caller
-// sent. whole: that was the end. What is said of an earlier sending is ignored.
+// uploading notes that u waits for the caller (p is caller), or has passed on what the
+// caller sent (p is endpoint; whole: that was the end). An upload that a later one has
+// replaced changes nothing.
 func (b *bounds) uploading(u *upload, p party, whole bool) {
 	now := b.now().Mono
 	b.mu.Lock()
@@ -149,7 +152,7 @@ func (b *bounds) change(now time.Duration, p party, full func() error) {
 	w.arm(b, now)
 }
 
-// turn has another party be waited for, and takes down how long the last one was.
+// turn changes the party, and adds up how long the last one was waited for.
 func (w *watch) turn(now time.Duration, p party) {
 	took := max(0, now-w.since)
 	if w.party < reader {
@@ -161,7 +164,7 @@ func (w *watch) turn(now time.Duration, p party) {
 	w.party, w.since = p, now
 }
 
-// expire is what the timer does: it cuts, unless the limit has moved meanwhile.
+// expire is run by the timer. It cuts the attempt, unless the limit has moved.
 func (b *bounds) expire() {
 	defer b.contain("ending a call whose time is up", nil)
 	now := b.now().Mono
@@ -178,7 +181,7 @@ func (b *bounds) expire() {
 	b.cut(why, nil)
 }
 
-// verdict is what a limit that was reached means.
+// verdict returns what it means that the limit was reached.
 func (w *watch) verdict() cause {
 	switch {
 	case w.party == room:
@@ -214,7 +217,7 @@ func (b *bounds) stream(until time.Time) *failure {
 }
 
 // account writes into the attempt's record which limit held in the end, and how long
-// it waited for others than the endpoint.
+// the attempt waited for the caller and for limits.
 func (b *bounds) account(a *lift.Attempt) {
 	now := b.now().Mono
 	b.mu.Lock()

@@ -11,7 +11,7 @@ import (
 // bounds are what ends an attempt from outside: the attempt's timeout, the call's
 // deadline, the wait for a local limit, its cancel. One timer and one hook of
 // the attempt do it; await.go says which limit holds when. It is also the context of what
-// has to end with the attempt; only who asks for Done pays for one.
+// has to end with the attempt; the channel of Done is made when it is first asked for.
 type bounds struct {
 	*way
 	began lift.Instant

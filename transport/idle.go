@@ -48,7 +48,7 @@ func (p *Pool) take(x *exchange, what want) (c *conn, doubtful bool, f *failure)
 	}
 }
 
-// allBusy is the error of a call that found no connection.
+// allBusy returns the error of a call that found no free connection.
 func (p *Pool) allBusy() error {
 	return fmt.Errorf("all %d connections to the endpoint are in use; end calls that hold one, such as streams, or raise connections.max (%d) or connections.wait (%s)", p.cfg.MaxConnections, p.cfg.MaxConnections, max(0, p.cfg.Wait))
 }

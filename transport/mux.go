@@ -40,13 +40,13 @@ type Mux struct {
 	scheme string
 	h2     *http2.Transport //nolint:staticcheck // see newH2
 
-	wanting atomic.Int32 // len(waiters), for who does not hold mu
+	wanting atomic.Int32 // len(waiters), readable without holding mu
 
 	mu        sync.Mutex   // never held while a connection is read, written or closed
 	conns     []*muxConn   // open, the one opened last comes last
 	opening   int          // being opened; with conns at most MaxConnections
 	queued    int          // how many of these wait for a slot of the process
-	slotsFull func() error // the error of that limit
+	slotsFull func() error // makes the error of that limit
 	told      obstacle     // what those who wait were told that they wait for
 	opened    int          // how many there have been
 	width     int          // how many calls one is expected to take

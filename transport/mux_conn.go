@@ -29,7 +29,7 @@ type muxConn struct {
 	// Guarded by pool.mu.
 	calls   int          // places taken
 	freed   lift.Instant // when one was given back last that http2 may not have known of
-	serial  int          // it was the pool's so manieth
+	serial  int          // its serial number in the pool
 	leaving bool         // takes no new calls
 	probing bool         // a ping is out: no new calls until it is answered
 

@@ -11,7 +11,7 @@ const (
 	ofStreams                  // the limits of connections and of calls on each
 )
 
-// obstacle is what those who wait for a place wait for. m.mu is held.
+// obstacle returns what keeps waiting calls from a place now. m.mu is held.
 func (m *Mux) obstacle() obstacle {
 	if m.opening > m.queued {
 		return ofEndpoint
@@ -27,8 +27,8 @@ func (m *Mux) obstacle() obstacle {
 	return ofStreams
 }
 
-// tellAll tells the bounds of all who wait what they wait for, if that has changed:
-// only the endpoint is held to the attempt's timeout. m.mu is held.
+// tellAll tells every waiting call's bounds what the call waits for, if that has
+// changed: only time spent on the endpoint counts in the attempt's timeout. m.mu is held.
 func (m *Mux) tellAll() {
 	now := m.obstacle()
 	if now == m.told {
@@ -40,7 +40,7 @@ func (m *Mux) tellAll() {
 	}
 }
 
-// tell is tellAll for one of them. m.mu is held.
+// tell tells one call's bounds what the call waits for. m.mu is held.
 func (m *Mux) tell(x *muxExchange) {
 	switch m.obstacle() {
 	case ofEndpoint:
@@ -52,7 +52,8 @@ func (m *Mux) tell(x *muxExchange) {
 	}
 }
 
-// streamsFull is the error of a call that found no place on a connection. m.mu is held.
+// streamsFull returns what makes the error of a call that found no place on a connection.
+// m.mu is held now, and need not be when the error is made.
 func (m *Mux) streamsFull() func() error {
 	conns, width, limit := len(m.conns), m.width, m.cfg.MaxConnections
 	return func() error {

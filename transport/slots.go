@@ -45,8 +45,8 @@ func NewSlots(connections, connects int) *Slots {
 	return &Slots{connections: make(chan struct{}, connections), connects: make(chan struct{}, connects)}
 }
 
-// queuer waits in a queue: it is told when it has to, and when that is over, and
-// leaves the queue when Done is closed.
+// queuer is what waits for a slot. It is told when the wait begins and when it ends; it
+// gives up when Done is closed.
 type queuer interface {
 	Done() <-chan struct{}
 	// await is told of [room] and the limit.
@@ -55,7 +55,7 @@ type queuer interface {
 	dequeued()
 }
 
-// quietly is a queuer whose waiting nobody counts.
+// quietly is a queuer whose wait is not counted.
 type quietly struct{ done <-chan struct{} }
 
 // Done implements queuer.
@@ -76,7 +76,7 @@ func (s *Slots) acquire(q queuer) *failure {
 	return enqueue(q, s.connections, s.allOpen)
 }
 
-// enqueue waits for a place in slots.
+// enqueue takes a slot, and waits for one if there is none.
 func enqueue(q queuer, slots chan struct{}, full func() error) *failure {
 	select {
 	case slots <- struct{}{}:
@@ -93,12 +93,12 @@ func enqueue(q queuer, slots chan struct{}, full func() error) *failure {
 	}
 }
 
-// allOpen is the error of a call that found no slot for its connection.
+// allOpen returns the error of a call that found no slot for its connection.
 func (s *Slots) allOpen() error {
 	return fmt.Errorf("all %d connections of this process are in use; end calls that hold one, such as streams, or raise limits.connections (%d)", cap(s.connections), cap(s.connections))
 }
 
-// allOpening is the error of a call that found no slot for its connect.
+// allOpening returns the error of a call that found no slot for its connect.
 func (s *Slots) allOpening() error {
 	return fmt.Errorf("this process is opening %d connections, as many as it may at one time; look at the endpoints that do not accept, or raise limits.connects (%d)", cap(s.connects), cap(s.connects))
 }
