@@ -81,9 +81,12 @@ func (r Reason) String() string {
 		return "the registry says that nobody serves it; start an instance or fix the registration"
 	}
 	var b strings.Builder
-	if r.Endpoints == 1 {
+	switch r.Endpoints {
+	case 1:
 		b.WriteString("the only endpoint is out")
-	} else {
+	case 2:
+		b.WriteString("both endpoints are out")
+	default:
 		fmt.Fprintf(&b, "all %d endpoints are out", r.Endpoints)
 	}
 	for i, o := range r.Out {
