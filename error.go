@@ -98,6 +98,9 @@ func (e *Error) Error() string {
 			if a.GRPC != "" {
 				fmt.Fprintf(&b, " grpc-status %s", a.GRPC)
 			}
+			if a.Err != nil && i < len(e.Attempts)-1 { // that of the last one is the error's own
+				fmt.Fprintf(&b, " (%s)", a.Cause())
+			}
 			fmt.Fprintf(&b, " after %s", a.Duration().Round(100*time.Microsecond))
 		}
 		b.WriteString("]")

@@ -100,7 +100,7 @@ services:
 		{"call nobody", sidecar, []string{"call", "ordres", "/"}, 1, nil, []string{"unknown_service", "orders"}},
 		{"call without a sidecar", nil, []string{"call", "--socket", filepath.Join(dir, "none.sock"), "orders"}, 1, nil, []string{"no_sidecar", "none.sock"}},
 		{"version", nil, []string{"version"}, 0, []string{"lift ", "go1.", "linux/"}, nil},
-		{"nonsense", nil, []string{"cal"}, 2, nil, []string{"cal", "did you mean call?", "lift --help"}},
+		{"nonsense", nil, []string{"cal"}, 2, nil, []string{"cal", "did you mean call", "lift --help"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := run(t, tt.env, bin.Lift, tt.args...)

@@ -105,7 +105,7 @@ func (m *member) compare(a *lift.Attempt, v resilience.Verdict) {
 	case v == resilience.Well:
 		m.peer.Good()
 	case v == resilience.Suspect && !repeated(a):
-		m.peer.Bad(resilience.Cause(&a.AttemptRecord))
+		m.peer.Bad(a.Cause())
 	}
 }
 

@@ -106,10 +106,10 @@ func (b *Breaker) Probed(a *lift.AttemptRecord, v Verdict) {
 	case v == Nothing:
 		b.gate.ReturnProbe("the probe was " + a.Outcome.String() + ", which judges nobody")
 	case v == Unwell && a.Began.Age(b.opened) < b.length:
-		b.gate.ReturnProbe("an early probe failed: " + Cause(a))
+		b.gate.ReturnProbe("an early probe failed: " + a.Cause())
 	case v == Unwell:
 		b.feed(true)
-		b.trip("the probe failed: " + Cause(a))
+		b.trip("the probe failed: " + a.Cause())
 	default:
 		b.feed(false)
 		b.open, b.streak, b.last = false, 0, b.now()
@@ -142,7 +142,7 @@ func (b *Breaker) count(a *lift.AttemptRecord, bad bool) {
 	b.feed(bad)
 	switch {
 	case refused(a):
-		b.trip(Cause(a))
+		b.trip(a.Cause())
 	case b.state.State() != gobreaker.StateClosed:
 		b.trip(b.why(a))
 	}
@@ -188,9 +188,9 @@ func (b *Breaker) newState() *gobreaker.TwoStepCircuitBreaker[struct{}] {
 
 func (b *Breaker) why(a *lift.AttemptRecord) string {
 	if b.streak >= b.cfg.Consecutive {
-		return fmt.Sprintf("%d failures in a row, the last: %s", b.streak, Cause(a))
+		return fmt.Sprintf("%d failures in a row, the last: %s", b.streak, a.Cause())
 	}
-	return fmt.Sprintf("at least %g of the calls in %s failed, the last: %s", b.cfg.FailureRatio, b.cfg.Window, Cause(a))
+	return fmt.Sprintf("at least %g of the calls in %s failed, the last: %s", b.cfg.FailureRatio, b.cfg.Window, a.Cause())
 }
 
 // trip opens the gate.

@@ -2,8 +2,6 @@ package resilience_test
 
 import (
 	"errors"
-	"fmt"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -75,25 +73,5 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("count: %d, want %d", got, tt.count)
 			}
 		})
-	}
-}
-
-func TestCause(t *testing.T) {
-	at := lift.Endpoint{Addr: "10.0.0.7:8443"}
-	long := fmt.Errorf("10.0.0.7:8443: %s\nand\tmore", strings.Repeat("ä", 200))
-	for _, tt := range []struct {
-		a    lift.AttemptRecord
-		want string
-	}{
-		{lift.AttemptRecord{Status: 503}, "status 503"},
-		{lift.AttemptRecord{Status: 200, GRPC: "14"}, "grpc-status 14"},
-		{lift.AttemptRecord{Status: 200, GRPC: "none"}, "an answer without a grpc-status"},
-		{lift.AttemptRecord{Endpoint: at, Err: &lift.Error{Code: lift.Unavailable, Err: errors.New("10.0.0.7:8443: certificate is valid for b, not a")}}, "certificate is valid for b, not a"},
-		{lift.AttemptRecord{Endpoint: at, Err: fmt.Errorf("10.0.0.7:8443: dial: %w", syscall.ECONNREFUSED)}, "connection refused"},
-		{lift.AttemptRecord{Endpoint: at, Err: long}, strings.Repeat("ä", 100) + "..."},
-	} {
-		if got := resilience.Cause(&tt.a); got != tt.want {
-			t.Errorf("got %q, want %q", got, tt.want)
-		}
 	}
 }

@@ -71,20 +71,9 @@ func writeCauses(b *strings.Builder, earlier []lift.AttemptRecord, less string) 
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		b.WriteString(clip(a.Endpoint.Addr, causeLimit) + ": " + clip(strings.TrimPrefix(causeOf(a), less), causeLimit))
+		b.WriteString(clip(a.Endpoint.Addr, causeLimit) + ": " + clip(strings.TrimPrefix(a.Cause(), less), causeLimit))
 	}
 	b.WriteString(")")
-}
-
-// causeOf is why an attempt was not the answer.
-func causeOf(a *lift.AttemptRecord) string {
-	switch {
-	case a.Status != 0:
-		return fmt.Sprintf("answered %d", a.Status)
-	case a.Err != nil:
-		return a.Err.Error()
-	}
-	return a.Outcome.String()
 }
 
 // clip returns at most so many bytes of s, and whole characters.
