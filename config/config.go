@@ -12,16 +12,16 @@ import (
 )
 
 // Config is a lift.yaml, read, checked and laid over the defaults. It is always
-// usable: what is broken says so in Broken or in the service's own Broken.
+// usable: Broken, or a service's own Broken, says what is broken.
 type Config struct {
 	// File is where it was read from, Environment the overlay that was chosen
 	// ("" for none).
 	File, Environment string
-	// Sum stands for the file's content, as [Sum] has it. "" if there was none.
+	// Sum is the file's checksum, see [Sum]; "" if nothing could be read.
 	Sum string
-	// Broken, if not nil, is a fault that concerns everything. Each service is
-	// then broken by it too; what could be read of the rest is still good, so
-	// that a sidecar can listen where its callers look for it and tell them.
+	// Broken, if not nil, is a fault outside of single services. It breaks every
+	// service too. The other fields still hold what could be read, so that a sidecar
+	// can listen where its callers look for it, and report the fault to them.
 	Broken error
 
 	// Socket is the path of the Lift API's unix socket.
@@ -50,7 +50,7 @@ type Config struct {
 	// Services in the order of the file.
 	Services []mesh.ServiceConfig
 
-	// Register is what a standalone sidecar announces, nil for nothing.
+	// Register is the instance that a standalone sidecar announces, nil for none.
 	Register *Registration
 	// Warnings are of what is valid and still likely a mistake. They break nothing.
 	Warnings Problems

@@ -11,7 +11,7 @@ import (
 
 const consulAt = "registry.consul"
 
-// usesConsul reports whether somebody needs a way to Consul, or the file says one.
+// usesConsul reports whether something needs Consul, or the file configures it.
 func usesConsul(c *Config) bool {
 	if c.Register != nil {
 		return true
@@ -24,8 +24,8 @@ func usesConsul(c *Config) bool {
 	return slices.ContainsFunc(c.services, func(s *service) bool { return s.values["from"].text == "consul" })
 }
 
-// consul is the way to Consul that the globals say, nil if something is wrong with
-// them. What they leave out is as with Consul's own tools.
+// consul reads how Consul is reached; nil if something is wrong with that. Defaults
+// are those of Consul's own tools.
 func (r *reader) consul(g layer) *consul.Config {
 	outer := r.from
 	r.from = "consul"
@@ -100,7 +100,7 @@ func (r *reader) consulToken(g layer, c *consul.Config) {
 	}
 }
 
-// consulTLS tells of files that cannot be used.
+// consulTLS reports files that cannot be used.
 func (r *reader) consulTLS(g layer, t consul.TLS) {
 	for _, pair := range [][2]string{{"cert", "key"}, {"key", "cert"}} {
 		d, ok := g[consulAt+".tls."+pair[0]]
@@ -138,7 +138,7 @@ func (s *service) consulSource() consul.Source {
 	}
 }
 
-// consulClient is the one way to Consul of all services, nil if there is none.
+// consulClient is the one client for Consul of all services, nil if there is none.
 func (c *Config) consulClient() *consul.Client {
 	if c.viaConsul == nil {
 		return nil

@@ -117,7 +117,7 @@ func TestConsulProblems(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{address: "ftp://a"}`:                   `registry.consul.address: "ftp://a" is not valid; want http://host:8500, https://host:8501 or unix:///path/of/a.sock`,
-		`{address: "http://u:p@a"}`:              `registry.consul.address: "http://u:p@a" is not valid; want no user in it; a token goes into token`,
+		`{address: "http://u:p@a"}`:              `registry.consul.address: the text *** is not valid; want no user in it; a token goes into token`,
 		`{addrss: a}`:                            `registry.consul.addrss: unknown key "addrss"; did you mean address?`,
 		`{token: secret}`:                        `registry.consul.token: this is text; want a mapping of file, env`,
 		`{token: {file: f, env: E}}`:             `registry.consul.token.env: token.file and token.env are both set; remove one of the two`,

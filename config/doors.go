@@ -2,8 +2,8 @@ package config
 
 import "fmt"
 
-// doors adds the services' own addresses to the plain door's, and tells of an
-// address that is there twice: two of one kind cannot be opened.
+// doors adds the services' own addresses to the plain door's, and reports an address
+// that is used twice, because it can be opened only once.
 func (r *reader) doors(c *Config) {
 	taken := map[string]string{"unix:" + c.Socket: "socket"}
 	take := func(address, path string, at origin) bool {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// services lays what is said of each service over the defaults, and checks what
-// only shows in the end: keys that are missing, keys that contradict each other.
+// services lays each service over the defaults, and then checks what needs the
+// result: keys that are missing, keys that contradict each other.
 func (r *reader) services(own, overlay *part) []*service {
 	common := r.merge(func(rule *rule) bool { return !rule.own }, overlay.defaults, own.defaults)
 	r.contradictions(common, "defaults", false)
@@ -69,9 +69,9 @@ func orderedKeys() [][2]string {
 	}
 }
 
-// contradictions tells of pairs of keys of which one is above the other and must
-// not be. inService: of those, tell only if the service itself has a part in it;
-// the rest was told of defaults.
+// contradictions reports pairs of keys of which the first is above the second and
+// must not be. inService: it reports a pair only if the service itself sets one of
+// the two, because the others are reported for defaults.
 func (r *reader) contradictions(values layer, path string, inService bool) {
 	for _, pair := range orderedKeys() {
 		less, known := values[pair[0]]

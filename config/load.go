@@ -182,8 +182,8 @@ func presets[T any](settings []setting[T], into layer) layer {
 	return into
 }
 
-// sound is l without what was told of as a problem: a sidecar whose socket_mode
-// is wrong still listens, to say so.
+// sound is l without the values that were reported as problems, so that a sidecar
+// whose socket_mode is wrong still listens and can say so.
 func sound(l layer) layer {
 	out := make(layer, len(l))
 	for path, d := range l {

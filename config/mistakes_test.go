@@ -257,6 +257,20 @@ func TestServicesOfAnEnvironment(t *testing.T) {
 	}
 }
 
+// Credentials that stand in the file are in no message and no excerpt.
+func TestCredentialsAreNotRepeated(t *testing.T) {
+	for _, inside := range []string{
+		`from: static, endpoints: ["http://u:hunter2@h:1"]`, `from: static, endpoints: ["h:1"], host: "https://u:hunter2@h/"`,
+		`from: url, url: "ftp://u:hunter2@h/"`, `from: url, url: "https://u:hunter2@h\\@evil"`, `from: dns, dns: {port: 1, name: "http://u:hunter2@h"}`,
+		`from: static, endpoints: ["h:1"], listen: "tcp://u:hunter2@h:1"`, `from: lambda, function: "https://hunter2@h/"`,
+	} {
+		_, problems := Parse("f", []byte("services: {a: {"+inside+"}}"), env("AWS_REGION", "eu-west-1"))
+		if len(problems) != 1 || strings.Contains(problems[0].Error()+problems[0].Excerpt, "hunter2") || problems[0].Remedy == "" {
+			t.Errorf("%s: %+v", inside, problems)
+		}
+	}
+}
+
 // The file's line goes with each problem, unless it may hold a secret.
 func TestExcerpts(t *testing.T) {
 	_, problems := Parse("f", []byte("socket: \"/x\"\nlog: {levl: info}\r\nservices:\n  a: {from: url, url: \"https://u:hunter2@h/\"}\n  b: {from: dns, tls: 5}"), env())

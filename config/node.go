@@ -44,9 +44,9 @@ func parseYAML(text []byte) (root *yaml.Node, fault *Problem) {
 	return doc.Content[0], nil
 }
 
-// oddity says what about a node is YAML but not for here, and what to write instead.
-// References are refused and not resolved: defaults do their work, and a file
-// cannot blow up.
+// oddity says which feature of YAML a node uses that Lift does not read, and what to
+// write instead. References are refused, not resolved, so that a small file cannot
+// grow without bound; defaults do their work.
 func oddity(n *yaml.Node) (what, remedy string) {
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -67,7 +67,7 @@ func described(n *yaml.Node) string {
 	return "this is " + describe(n)
 }
 
-// describe names what a node is, for whoever wrote it.
+// describe names a node's kind in plain words.
 func describe(n *yaml.Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

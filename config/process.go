@@ -8,7 +8,7 @@ import (
 	"github.com/liftmesh/lift/mesh"
 )
 
-// process is what the services share of the process that they run in.
+// process holds what all services share of the process that they run in.
 type process struct {
 	lookup      Lookup
 	now         func() lift.Instant
@@ -20,15 +20,15 @@ func newProcess(lookup Lookup, now func() lift.Instant, log *slog.Logger) *proce
 	return &process{lookup, now, log, sigv4.NewSource(sigv4.SourceOptions{Lookup: lookup, Now: now, Log: log})}
 }
 
-// Attach has what the services are made of read the clocks by now, and tell log
-// what no caller is told. Without it they read [lift.Now] and tell nobody. It makes
-// Services anew and so comes before their use.
+// Attach sets the clock that the services' registries and signers read, and the log
+// for what no caller sees. Defaults: [lift.Now], and no log. It makes Services anew,
+// so call it before you use them.
 func (c *Config) Attach(now func() lift.Instant, log *slog.Logger) {
 	c.process = newProcess(c.process.lookup, now, log)
 	c.fill(serviceSettings())
 }
 
-// fill makes the services' structs of what was read.
+// fill makes the services' structs from what was read.
 func (c *Config) fill(table []setting[mesh.ServiceConfig]) {
 	c.Services, c.consul = nil, c.consulClient()
 	for _, s := range c.services {

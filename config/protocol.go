@@ -2,7 +2,7 @@ package config
 
 import "github.com/liftmesh/lift/transport"
 
-// protocol tells where what is spoken and TLS do not fit.
+// protocol reports a protocol that does not fit the service's TLS.
 func (r *reader) protocol(s *service) {
 	d, ok := s.values["protocol"]
 	if !ok || d.bad || s.values["tls"].bad {

@@ -49,8 +49,8 @@ func (r *rule) quantity(s string) (d datum, within bool, err error) {
 	}
 }
 
-// readQuantity is quantity with its faults told. A value that a fault says to
-// write is one that the rule takes.
+// readQuantity is quantity with a fault for each way to get it wrong. A fault says
+// "write X" only if the rule accepts X.
 func (r *rule) readQuantity(s, shown string) (datum, *fault) {
 	d, within, err := r.quantity(s)
 	switch {

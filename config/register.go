@@ -14,7 +14,8 @@ import (
 	"github.com/liftmesh/lift/registry/consul"
 )
 
-// Registration is what a standalone sidecar announces of the program beside it.
+// Registration is the instance that a standalone sidecar announces for the program
+// beside it.
 type Registration struct {
 	instance registry.Instance // its host, and with that its id, may be open
 	port     string
@@ -23,8 +24,8 @@ type Registration struct {
 // removeAfter is the default of register.check.remove_after.
 const removeAfter = time.Hour
 
-// registration reads register:, nil if nothing is to be announced or something is
-// wrong. Inside Lambda it is idle.
+// registration reads register:. It is nil if there is nothing to announce or
+// something is wrong, and inside Lambda, where it has no effect.
 func (r *reader) registration(g layer) *Registration {
 	outer := r.from
 	r.from = "register" // breaks no service
@@ -111,6 +112,6 @@ func idRune(r rune) rune {
 	return '-'
 }
 
-// Consul is the way to the Consul that the configuration names, nil if nothing in
-// it needs one.
+// Consul is the client for the Consul that the configuration names, nil if nothing
+// in it needs one.
 func (c *Config) Consul() *consul.Client { return c.consul }

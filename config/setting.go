@@ -73,7 +73,7 @@ type datum struct {
 	f        float64  // number
 	origin   origin
 	secret   bool
-	bad      bool // the key is there and its value was told of as a problem
+	bad      bool // the key is there, and its value was reported as a problem
 }
 
 // layer holds what one part of a configuration says, by the rules' paths.

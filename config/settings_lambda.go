@@ -63,7 +63,7 @@ func (r *reader) lambdaValues(s *service, whole bool) {
 	}
 	t, err := parseURL(api)
 	if err != nil {
-		return // it has been told of
+		return // it was reported
 	}
 	s.reach(t, "by function")
 	s.api = t

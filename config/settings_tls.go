@@ -52,11 +52,11 @@ func tlsSettings() []setting[mesh.ServiceConfig] {
 	}
 }
 
-// anyPath is the check of a path: what there is tells whether it is right.
+// anyPath accepts each path; reading the file shows whether it is right.
 func anyPath(string) error { return nil }
 
-// tls makes how a service's endpoints are spoken to, nil for plain. It tells of
-// files that cannot be used.
+// tls makes the TLS settings of a service, nil for none. It reports files that
+// cannot be used.
 func (r *reader) tls(s *service) *transport.TLS {
 	if s.values["tls"].text != "true" {
 		for path := range s.values {
@@ -89,7 +89,7 @@ func (r *reader) tls(s *service) *transport.TLS {
 	return t
 }
 
-// badFile tells of a file that TLS cannot use, at the key that names it.
+// badFile reports a file that TLS cannot use, at the key that names it.
 func (r *reader) badFile(s *service, err error) {
 	at, said := s.values["tls"], "tls"
 	bad, isFile := errors.AsType[*transport.FileError](err)

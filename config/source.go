@@ -12,9 +12,9 @@ import (
 	"github.com/liftmesh/lift/registry/static"
 )
 
-// source sees to it that a service has what its from needs, and leaves out what
-// goes with another. whole: nothing else is wrong with the service; else keys
-// may be missing for what has been told.
+// source checks that a service has the keys that its from needs, and drops those
+// that go with another from. whole: nothing else is wrong with the service; if
+// something is, keys may be missing only because of that.
 func (r *reader) source(s *service, at origin, whole bool) {
 	from, known := s.values["from"]
 	for i := range r.serviceTable {
@@ -67,8 +67,8 @@ func (r *reader) source(s *service, at origin, whole bool) {
 	}
 }
 
-// idleKey tells of a key that by does not let take effect - unless by stands in
-// an overlay and the key in the file's own part, which then serves elsewhere.
+// idleKey reports a key that has no effect because of by. It does not if by stands
+// in an overlay and the key in the file's own part, which serves other environments.
 func (r *reader) idleKey(s *service, path string, by datum, what, remedy string) {
 	d, ok := s.values[path]
 	if !ok || d.origin.isDefault() || by.origin.environment != "" && d.origin.environment == "" {
@@ -77,7 +77,7 @@ func (r *reader) idleKey(s *service, path string, by datum, what, remedy string)
 	r.tell(d.origin, "services."+s.name+"."+path, what, remedy)
 }
 
-// registry makes what from names, nil if the service is broken.
+// registry makes the registry that from names, nil if the service is broken.
 func (s *service) registry(whole *Config) registry.Registry {
 	switch {
 	case s.broken != nil:

@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 )
 
-// Sum stands for the content of the file at path: it changes when that does,
-// whatever the file system says of times, and through whatever links the path
-// leads. It fails like [Load].
+// Sum is a checksum of the content of the file at path. It changes when the content
+// does, whatever the file's times say and whatever links lead to it. It fails for
+// the same files as [Load].
 func Sum(path string) (string, error) {
 	text, err := readFile(path)
 	if err != nil {

@@ -28,9 +28,6 @@ type target struct {
 	prefix string
 }
 
-// unspeakable is an error of a value that must not be shown.
-type unspeakable struct{ error }
-
 // parseURL reads a URL. Its errors do not repeat it.
 func parseURL(s string) (t target, err error) {
 	scheme, rest, ok := strings.Cut(s, "://")
@@ -42,7 +39,7 @@ func parseURL(s string) (t target, err error) {
 		authority, path = rest[:i], rest[i:]
 	}
 	if strings.Contains(authority, "@") {
-		return target{}, unspeakable{errors.New("the URL holds credentials, which would be written into logs; remove them, and have the caller send the header Authorization")}
+		return target{}, errors.New("the URL holds credentials, which would be written into logs; remove them, and have the caller send the header Authorization")
 	}
 	standard := 443
 	switch strings.ToLower(scheme) {
@@ -96,12 +93,12 @@ func checkURL(s string) error {
 // one address.
 const urlAge = 5 * time.Minute
 
-// urlValues lays what a service's URL says under what the service says itself, and
-// tells where they part.
+// urlValues lays the values that a service's URL implies under those that the
+// service sets itself, and reports contradictions.
 func (r *reader) urlValues(s *service) {
 	d, ok := s.values["url"]
 	t, err := parseURL(d.text)
-	if !ok || err != nil { // which has been told of
+	if !ok || err != nil { // which was reported
 		return
 	}
 	if own := s.values["tls"]; own.origin.service && own.text != strconv.FormatBool(t.secure) {

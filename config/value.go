@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -73,8 +72,12 @@ func (r *rule) readText(s, shown string) (datum, *fault) {
 		return datum{}, bad("the text contains control characters or bytes that are not UTF-8", "want plain text on one line")
 	}
 	if err := r.check(s); err != nil {
-		if _, secret := errors.AsType[unspeakable](err); secret {
-			return datum{}, &fault{what: "the text " + masked + " is not valid", remedy: err.Error(), secret: true}
+		if user := credentials(s); user != "" {
+			remedy := err.Error()
+			if strings.Contains(remedy, user) {
+				remedy = "remove the credentials in it"
+			}
+			return datum{}, &fault{what: "the text " + masked + " is not valid", remedy: remedy, secret: true}
 		}
 		if shown == masked {
 			return datum{}, bad("the text "+masked+" is not valid here", "see "+r.path+" in docs/configuration-keys.md")
@@ -82,6 +85,19 @@ func (r *rule) readText(s, shown string) (datum, *fault) {
 		return datum{}, bad(shown+" is not valid", strings.ToValidUTF8(err.Error(), "\uFFFD"))
 	}
 	return datum{text: s}, nil
+}
+
+// credentials is what stands before the @ of a URL, "" without one. Neither
+// messages nor logs may repeat it.
+func credentials(s string) string {
+	_, rest, _ := strings.Cut(s, "://")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		return rest[:i]
+	}
+	return ""
 }
 
 // example is a value that is right.
