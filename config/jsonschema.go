@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 )
@@ -26,7 +27,7 @@ func JSONSchema() []byte {
 		"propertyNames":        node{"pattern": "^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$", "maxLength": 253, "not": node{"enum": []string{"lift", "localhost"}}},
 		"additionalProperties": node{"$ref": "#/definitions/service"},
 	}
-	environment := node{"type": "object", "additionalProperties": false, "properties": clone(properties)}
+	environment := node{"type": "object", "additionalProperties": false, "properties": maps.Clone(properties)}
 	properties["environments"] = node{
 		"description": "overlays of the file, each by its name; $LIFT_ENV chooses one", "type": "object",
 		"additionalProperties": node{"$ref": "#/definitions/environment"},
@@ -55,14 +56,6 @@ func JSONSchema() []byte {
 
 // node is a part of a JSON Schema.
 type node = map[string]any
-
-func clone(n node) node {
-	out := make(node, len(n))
-	for k, v := range n {
-		out[k] = v
-	}
-	return out
-}
 
 // object is the schema of the mapping at path.
 func (s *schema) object(path string) node {

@@ -193,8 +193,9 @@ func TestMistakes(t *testing.T) {
 func TestSamplesAreAccepted(t *testing.T) {
 	for source, text := range otherSources() {
 		_, example, _ := strings.Cut(text, "such as ")
-		from, _, _ := strings.Cut(text[strings.Index(text, "from: "):], " and")
-		_, problems := Parse("f", []byte("services: {a: {"+from+", "+example+"}}"), env("AWS_REGION", "eu-west-1"))
+		_, from, _ := strings.Cut(text, "from: ")
+		from, _, _ = strings.Cut(from, " and")
+		_, problems := Parse("f", []byte("services: {a: {from: "+from+", "+example+"}}"), env("AWS_REGION", "eu-west-1"))
 		if err := problems.Err(); err != nil {
 			t.Errorf("%s: %s: %v", source, text, err)
 		}
@@ -216,7 +217,7 @@ func TestSamplesAreAccepted(t *testing.T) {
 	}
 }
 
-// A fault that is new in this file breaks one service, not its neighbours.
+// A fault that is new in this file breaks one service, not the others.
 func TestMistakesBreakOneServiceAlone(t *testing.T) {
 	for _, inside := range []string{
 		`from: static, endpoints: ["$HOST:1"]`, `from: static, endpoints: ["${P:-${Q}}:1"]`, `from: static, endpoints: ["h:1", "h:1"]`,

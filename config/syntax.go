@@ -111,11 +111,12 @@ func badStart(lines []string, line int, message string) *Problem {
 	if !strings.Contains(message, "cannot start any token") {
 		return nil
 	}
-	_, value, _ := strings.Cut(lines[line-1], ": ")
+	key, value, _ := strings.Cut(lines[line-1], ": ")
+	spaces := indentation(value)
 	value = strings.TrimSpace(value)
 	if value == "" || !strings.ContainsAny(value[:1], "@`%") {
 		return nil
 	}
-	column := len([]rune(lines[line-1][:strings.Index(lines[line-1], value)])) + 1
+	column := len([]rune(key)) + len(": ") + spaces + 1
 	return &Problem{Line: line, Column: column, What: "a value cannot begin with " + value[:1] + " in YAML", Remedy: "put it in quotes: " + strconv.Quote(value)}
 }
