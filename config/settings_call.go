@@ -22,7 +22,7 @@ func callSettings() []setting[mesh.ServiceConfig] {
 		}, func(s *sc, d datum) { s.Timeout = time.Duration(d.ns) }},
 		{rule{
 			path: "attempt_timeout", kind: duration, low: "100us", high: "1h", derived: "half of the call's time", eachCall: true, sample: "1s",
-			means: "time for one attempt, up to the answer's head; at most timeout",
+			means: "time that an endpoint has in one attempt, up to the answer's head, to connect, to take more of the request, and to answer once it has all of it; the time in which the caller sends is not counted; at most timeout",
 			why:   "leaves time for another endpoint after one that hangs",
 		}, func(s *sc, d datum) { s.AttemptTimeout = time.Duration(d.ns) }},
 		{rule{
