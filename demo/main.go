@@ -1,9 +1,9 @@
-// Command demo is Lift's main job on real parts: a function on a local Lambda
-// calls the service "orders" through lift-extension, while its instances are
-// killed, hung and broken and the environment is frozen and thawed. The same
-// calls are made by a plain http.Client beside it.
+// Command demo shows Lift's main job on real processes: a function on a local Lambda
+// calls the service "orders" through lift-extension, while instances are killed,
+// stopped and broken and the environment is frozen and thawed. A plain http.Client
+// makes the same calls for comparison.
 //
-// It exits with 0 only if no call failed that Lift promises to save, and every
+// It exits with 0 only if Lift saved every call that it promises to save, and every
 // promised reaction was seen.
 package main
 

@@ -76,7 +76,7 @@ func (s *screen) picture() string {
 	return b.String()
 }
 
-// others is a line for each other way of calling. The caller holds the tally's lock.
+// others writes a line for each other kind of calls. The caller holds the tally's lock.
 func (s *screen) others(b *strings.Builder) {
 	calls := s.t.sum(kind{report.RPC, true, false})
 	fmt.Fprintf(b, "  %-8s %6d calls, %d failed, p50 %s ", "gRPC", calls.Sent, calls.Failed, short(calls.quantile(0.5)))
@@ -94,7 +94,7 @@ func (s *screen) others(b *strings.Builder) {
 	}
 }
 
-// head prints the head of the table whose rows are the phases.
+// head prints the head of the table of phases.
 func (s *screen) head() {
 	s.say("\n  %-22s %-17s %-17s %s", "", "failed with Lift", "failed without", "served by (Lift)")
 	var names strings.Builder
@@ -104,7 +104,7 @@ func (s *screen) head() {
 	s.say("  %-22s %-8s %-8s %-8s %-8s%s", "", "GET", "POST", "GET", "POST", names.String())
 }
 
-// finish prints the row that stays of the phase that has ended.
+// finish prints the row of the phase that has ended.
 func (s *screen) finish() {
 	s.t.mu.Lock()
 	text := row(s.t.phases[len(s.t.phases)-1], s.t.instances)
@@ -128,7 +128,7 @@ func row(p *phase, instances []*instanceView) string {
 	return b.String()
 }
 
-// table is the end: the same calls with Lift and without.
+// table prints the totals: the same calls with Lift and without.
 func (s *screen) table() {
 	s.say("\n  %-26s %14s %14s", "", "with Lift", "plain client")
 	s.block("GET", kind{report.HTTP, false, false})
@@ -142,7 +142,7 @@ func (s *screen) table() {
 	}
 }
 
-// block is what became of one kind of calls, each way.
+// block prints how one kind of calls ended, each way.
 func (s *screen) block(name string, k kind) {
 	row := func(what string, f func(t score) string) {
 		with, without := k, k

@@ -37,7 +37,7 @@ var story = []scene{
 	{"frozen, hung up on", (*world).freeze, 4 * time.Second},
 }
 
-// Indices into story, for the reactions that are looked for.
+// Indices into story, for the reactions that verdict looks for.
 const (
 	phaseKilled = 1 + iota
 	phaseBack
@@ -78,9 +78,8 @@ func (w *world) heal(ctx context.Context) error {
 	return w.instances[sick].tell(ctx, "/status/200")
 }
 
-// freeze stops function and lift-extension, has every instance close its idle
-// connections meanwhile, and lets them go on after a while that is longer than
-// a connection is trusted.
+// freeze stops the function and lift-extension, has every instance close its idle
+// connections, and continues after longer than a connection is trusted.
 func (w *world) freeze(ctx context.Context) error {
 	w.caller.pause() // it stands for a program in the same environment
 	defer w.caller.resume()
@@ -99,7 +98,7 @@ func (w *world) freeze(ctx context.Context) error {
 	return w.emulator.Thaw(emulator.Gap{})
 }
 
-// verdict lists what was promised and did not come true.
+// verdict lists the promises that were not kept.
 func (w *world) verdict() (missed []string) {
 	t := w.tally
 	expect := func(ok bool, format string, args ...any) {

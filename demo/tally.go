@@ -158,7 +158,7 @@ func (t *tally) logged(line string) {
 	}
 }
 
-// saw reports whether an endpoint changed its state so in or after a phase.
+// saw reports whether an endpoint went from one state to another in or after a phase.
 func (t *tally) saw(endpoint, from, to string, since int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -115,10 +115,10 @@ func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err 
 	return w, err
 }
 
-// listed are addresses as a list of lift.yaml has them.
+// listed writes addresses as a list in lift.yaml.
 func listed(addrs []string) string { return `"` + strings.Join(addrs, `", "`) + `"` }
 
-// leftOut says what the demo does without on this machine.
+// leftOut lists what the demo cannot show on this machine.
 func (w *world) leftOut() (all []string) {
 	if w.consul == nil {
 		all = append(all, "a service found by Consul; make tools builds one")

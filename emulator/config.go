@@ -29,9 +29,9 @@ type Config struct {
 	// Extensions is a folder that stands for /opt/extensions: every entry that
 	// is not a folder is started, in the order of the names.
 	Extensions string
-	// Layer is a layer's zip. It is unpacked into a temporary folder, modes
-	// kept, and what lies in its extensions/ is started too. A name that is in
-	// both places is taken from Extensions.
+	// Layer is a layer's zip. It is unpacked into a temporary folder, with its modes,
+	// and the entries of its extensions/ are started too. If a name is in both places,
+	// the one in Extensions is started.
 	Layer string
 
 	// Env are the customer's variables, at most 4 KB. Both sides get them, less
@@ -45,7 +45,7 @@ type Config struct {
 	// Name, Version, Handler and Region are what the function is told of
 	// itself. Defaults: "function", "$LATEST", "bootstrap", "us-east-1".
 	Name, Version, Handler, Region string
-	// MemoryMB is told, not enforced. Default 128.
+	// MemoryMB is what the function is told; it is not enforced. Default 128.
 	MemoryMB int
 
 	// Timeout is the function's timeout: the limit of an invocation, extensions
@@ -73,15 +73,16 @@ type Config struct {
 	// not free yet. Without it Invoke returns when the environment is idle
 	// again (or reset), which is what most tests want to wait for.
 	AnswerEarly bool
-	// FunctionLead is how long before the extensions the function is given an
-	// invocation; negative: how long after. 0 releases extensions first and the
-	// function at once after them, without waiting, as Lambda does.
+	// FunctionLead is how long before the extensions the function gets an invocation;
+	// a negative value is how long after. With 0 the extensions get it first and the
+	// function right after them, without waiting, as in Lambda.
 	FunctionLead time.Duration
 
 	// FreezeWhenIdle stops all processes (SIGSTOP) as soon as everyone has
 	// asked for the next event. Without it only Freeze does.
 	FreezeWhenIdle bool
-	// Gap is what a thaw by Invoke claims, unless the invocation brings its own.
+	// Gap describes the freeze that an Invoke ends, unless the invocation has its own
+	// (WithGap).
 	Gap Gap
 	// ClockFile is the path of the file that holds the extensions' clock
 	// offsets, for programs built to read it. It is made if missing: 16 bytes,
@@ -90,13 +91,13 @@ type Config struct {
 	// and shifts the deadlines in extensions' events likewise; the function
 	// lives in real time. Tell extensions the path by ExtensionEnv.
 	ClockFile string
-	// Relays are held while the environment is frozen and released by the
-	// thaw. Who made them closes them.
+	// Relays are held while the environment is frozen and released by the thaw. The
+	// caller closes them.
 	Relays []*Relay
 
-	// Log is given every line that the processes write, and what the platform
-	// does. source is "function", "extension <name>" or "platform". Calls do
-	// not overlap. nil drops all.
+	// Log receives every line that the processes write, and what the platform does.
+	// source is "function", "extension <name>" or "platform". Calls do not overlap.
+	// nil drops everything.
 	Log func(source, line string)
 }
 

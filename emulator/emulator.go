@@ -15,9 +15,8 @@ import (
 	"time"
 )
 
-// Emulator is one function with its extensions, and at any moment at most one
-// execution environment that they run in. All methods are safe for concurrent
-// use.
+// Emulator is one function with its extensions. They run in at most one execution
+// environment at a time. All methods are safe for concurrent use.
 type Emulator struct {
 	cfg        Config
 	extensions []extension
@@ -52,7 +51,7 @@ type Emulator struct {
 
 type extension struct{ name, path string }
 
-// State is what the environment is doing.
+// State says what the environment is doing.
 type State string
 
 // The states.
@@ -71,8 +70,7 @@ const (
 // be started, dies or reports an error fails Start with a [*Fault]; nothing is
 // left behind then. An init that overruns cfg.InitLimit is no error: as on
 // Lambda the environment is reset and init runs again inside the first
-// invocation. ctx bounds the start only. Whoever has an Emulator must call
-// Shutdown.
+// invocation. ctx bounds the start only. The caller must call Shutdown.
 func Start(ctx context.Context, cfg Config) (*Emulator, error) {
 	cfg.Env, cfg.FunctionEnv, cfg.ExtensionEnv = maps.Clone(cfg.Env), maps.Clone(cfg.FunctionEnv), maps.Clone(cfg.ExtensionEnv)
 	cfg.Relays = slices.Clone(cfg.Relays)
@@ -81,7 +79,7 @@ func Start(ctx context.Context, cfg Config) (*Emulator, error) {
 	}
 	e := &Emulator{
 		cfg:       cfg,
-		serverLog: log.New(io.Discard, "", 0), // broken requests are the client's to report
+		serverLog: log.New(io.Discard, "", 0), // a client reports its broken requests itself
 		slots:     make(chan struct{}, cfg.MaxConcurrency),
 	}
 	e.base, e.stop = context.WithCancelCause(context.Background())
@@ -247,7 +245,7 @@ func removeAll(folder string) error {
 	return os.RemoveAll(folder)
 }
 
-// State tells what the environment is doing.
+// State returns what the environment is doing.
 func (e *Emulator) State() State {
 	stage, _ := e.stage.Load().(State)
 	if stage != Idle {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Why an environment ends, as the SHUTDOWN event says it.
+// The reasons of a SHUTDOWN event.
 const (
 	// Spindown: the environment was idle for long enough.
 	Spindown = "spindown"
@@ -19,18 +19,18 @@ const (
 )
 
 const (
-	// internalBudget is what the runtime has where only internal extensions
-	// are registered.
+	// internalBudget is the time that the runtime has to end if only internal
+	// extensions are registered.
 	internalBudget = 500 * time.Millisecond
-	// runtimeShare of the budget, in percent, is what the runtime has between
-	// SIGTERM and SIGKILL where there are external extensions.
+	// runtimeShare is the runtime's part of the budget, in percent: its time between
+	// SIGTERM and SIGKILL if there are external extensions.
 	runtimeShare = 30
 )
 
 // end takes the environment down in Lambda's order: SIGTERM to the runtime,
-// SIGKILL, then SHUTDOWN to external extensions, SIGKILL at the deadline. With
-// hard done it is SIGKILL for all at once. It returns when no process, request
-// or goroutine of the environment is left.
+// SIGKILL, then SHUTDOWN to external extensions, SIGKILL at the deadline. Once
+// hard is done, all get SIGKILL at once. It returns when no process, request or
+// goroutine of the environment is left.
 func (l *life) end(hard context.Context, reason string) {
 	l.mu.Lock()
 	l.ending = true

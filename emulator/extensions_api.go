@@ -90,7 +90,7 @@ func (l *life) registerInternal(w http.ResponseWriter, name string) *agent {
 	return nil
 }
 
-// refusesEvent says why a cannot have an event, or "".
+// refusesEvent says why an extension cannot register for an event, "" if it can.
 func (l *life) refusesEvent(e string, external bool) string {
 	switch {
 	case e != eventInvoke && e != eventShutdown, e == eventInvoke && l.e.cfg.managed():
@@ -137,7 +137,7 @@ func (l *life) registeredCount() int {
 	return n
 }
 
-// identified finds who asks, or answers why not.
+// identified finds the extension that asks, or answers with an error.
 func (l *life) identified(w http.ResponseWriter, r *http.Request) *agent {
 	id := r.Header.Get(headerExtensionID)
 	if id == "" {
@@ -212,7 +212,8 @@ func (l *life) extensionExitError(w http.ResponseWriter, r *http.Request) {
 	l.extensionError(w, r, "Exit", func(*agent) bool { return true })
 }
 
-// extensionError takes an extension's last words; after them nothing succeeds.
+// extensionError takes an extension's init/error or exit/error; every later request
+// of it fails.
 func (l *life) extensionError(w http.ResponseWriter, r *http.Request, phase string, allowed func(*agent) bool) {
 	a := l.identified(w, r)
 	if a == nil {
@@ -225,7 +226,7 @@ func (l *life) extensionError(w http.ResponseWriter, r *http.Request, phase stri
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload))
 	if err != nil {
-		return // it has gone; its process's end tells the rest
+		return // the client has gone; the end of its process says why
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

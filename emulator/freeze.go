@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// Gap is what a thaw claims about the freeze before it.
+// Gap says how a thaw describes the freeze before it.
 type Gap struct {
-	// Length is how much longer than it really was the freeze is said to have
-	// lasted. It reaches only programs that read Config.ClockFile.
+	// Length is added to the time that the freeze really took. Only programs that
+	// read Config.ClockFile see it.
 	Length time.Duration
-	// MonotonicStands says that monotonic time stood still while frozen: the
-	// monotonic offset takes back the time that the freeze really lasted. Else
-	// monotonic time ran on, and is moved by Length like the wall clock. Both
-	// are seen on Lambda; a program must live with either.
+	// MonotonicStands makes monotonic time stand still during the freeze: the
+	// monotonic offset subtracts the time that the freeze really took. Otherwise
+	// monotonic time runs on and moves by Length like the wall clock. Both happen
+	// on Lambda; a program must cope with either.
 	MonotonicStands bool
-	// Network is what the relays do with connections from before the freeze.
+	// Network says what the relays do to connections from before the freeze.
 	Network Mode
 }
 
 // stopLimit bounds the wait until all threads have stopped.
 const stopLimit = time.Second
 
-// Freeze stops function and extensions (SIGSTOP to their process groups) and
-// holds the relays. It waits until a running invocation is over. On a frozen
-// environment it does nothing. It fails with ErrNotRunning, ErrNeverFreezes or
+// Freeze stops the function and the extensions (SIGSTOP to their process groups)
+// and holds the relays. It waits for a running invocation to end. It does nothing
+// if the environment is frozen. It fails with ErrNotRunning, ErrNeverFreezes or
 // ErrClosed.
 func (e *Emulator) Freeze() error {
 	if e.cfg.managed() {
@@ -40,9 +40,9 @@ func (e *Emulator) Freeze() error {
 	})
 }
 
-// Thaw moves the clock file by gap, releases the relays and lets everybody run
-// on (SIGCONT). It fails with ErrNotFrozen, ErrClosed, or when the clock file
-// cannot be written; the environment is thawed then too.
+// Thaw moves the clock file by gap, releases the relays and continues all processes
+// (SIGCONT). It fails with ErrNotFrozen or ErrClosed, or if the clock file cannot be
+// written; the environment is thawed in that case too.
 func (e *Emulator) Thaw(gap Gap) error {
 	return e.exclusively(func(l *life) error {
 		if l == nil || !l.frozen() {
@@ -98,8 +98,8 @@ func (e *Emulator) freezeLife(l *life) {
 	for _, p := range all {
 		p.signal(syscall.SIGSTOP)
 	}
-	// Only what surely lies inside the stop may be taken back from monotonic
-	// time at the thaw, so the freeze begins when the last thread stands.
+	// The thaw may subtract from monotonic time only what surely lies inside the
+	// stop, so the freeze begins when the last thread has stopped.
 	for limit := time.Now().Add(stopLimit); time.Now().Before(limit); time.Sleep(200 * time.Microsecond) {
 		still := true
 		for _, p := range all {

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// life is one execution environment, from the first program started to the
-// last one gone. A reset ends it; the next invocation begins another.
+// life is one execution environment, from the start of its first program to the end
+// of its last. A reset ends it; the next invocation begins another.
 //
-// Everything that changes is guarded by mu, and every change is told by wake;
-// who waits for something waits with until or await.
+// mu guards everything that changes. Every change calls wake, and until and await
+// wait for one.
 type life struct {
 	e   *Emulator
 	api string // host:port of the Runtime API
@@ -49,14 +49,14 @@ func newLife(e *Emulator) (*life, error) {
 	return l, nil
 }
 
-// wake tells all who wait that something has changed. mu is held.
+// wake tells everyone who waits that something has changed. mu is held.
 func (l *life) wake() {
 	close(l.changed)
 	l.changed = make(chan struct{})
 }
 
-// until waits for cond, which is asked under mu, and returns the context's
-// cause if that ends first.
+// until waits for cond, which runs under mu. It returns the context's cause if ctx
+// ends first.
 func (l *life) until(ctx context.Context, cond func() bool) error {
 	for {
 		l.mu.Lock()
@@ -73,7 +73,7 @@ func (l *life) until(ctx context.Context, cond func() bool) error {
 	}
 }
 
-// await is until, and ends with the fault if the environment is lost.
+// await is until, but returns the fault if the environment is lost.
 func (l *life) await(ctx context.Context, cond func() bool) error {
 	var fault *Fault
 	err := l.until(ctx, func() bool {
@@ -86,7 +86,7 @@ func (l *life) await(ctx context.Context, cond func() bool) error {
 	return err
 }
 
-// fail records why the environment is lost. The first reason stays. mu is held.
+// fail records why the environment is lost. The first reason counts. mu is held.
 func (l *life) fail(f *Fault) {
 	if l.fault == nil && !l.ending {
 		l.fault = f
@@ -100,7 +100,7 @@ func (l *life) lost() *Fault {
 	return l.fault
 }
 
-// watch makes the end of a process outside of shutdown the environment's end.
+// watch ends the environment when a process ends outside a shutdown.
 func (l *life) watch(p *process, fault func() *Fault) {
 	l.reap.Go(func() {
 		<-p.done

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Mode is what a [Relay] does, when it is released, with the connections from
-// before it was held.
+// Mode says what a [Relay] that is released does to connections from before it was
+// held.
 type Mode int
 
 // The modes.
 const (
-	// Deliver: everything that was held arrives, an end (FIN) too.
+	// Deliver: everything that was held arrives, including the end (FIN).
 	Deliver Mode = iota
 	// Reset: the network has forgotten the connections. The first byte that the
 	// client sends is answered with RST; what was held is lost.
 	Reset
-	// Silent: what the client sends is swallowed, and nothing ever comes.
+	// Silent: what the client sends is dropped, and no answer ever comes.
 	Silent
 )
 
@@ -40,12 +40,11 @@ func (m Mode) String() string {
 // dialLimit bounds the connect to the target.
 const dialLimit = 5 * time.Second
 
-// Relay is a TCP way to a target that can be held, so that a client does not
-// see what happens at the other end until it is released. Safe for concurrent
-// use.
+// Relay passes TCP connections on to a target. While it is held, a client does not
+// see what happens at the other end. Safe for concurrent use.
 //
-// A target that refuses is seen as a connection that is reset after it was
-// accepted. Two connections are open for each client.
+// If the target refuses a connection, the client sees one that is accepted and then
+// reset. Each client takes two open connections.
 type Relay struct {
 	target   string
 	listener net.Listener
@@ -78,8 +77,8 @@ func NewRelay(target string) (*Relay, error) {
 // Addr is what clients connect to, as host:port.
 func (r *Relay) Addr() string { return r.listener.Addr().String() }
 
-// Hold stops packets in both directions. New connections are taken, but go
-// nowhere until the release. Holding twice does nothing.
+// Hold stops packets in both directions. New connections are accepted, but carry
+// nothing until the release. Holding twice does nothing.
 func (r *Relay) Hold() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,9 +89,8 @@ func (r *Relay) Hold() {
 	}
 }
 
-// Release lets packets pass again. Connections from before the Hold go on as
-// mode says; those made since and later ones pass. It does nothing on a relay
-// that is not held.
+// Release lets packets pass again. mode says what happens to connections from before
+// the Hold; newer ones pass. It does nothing if the relay is not held.
 func (r *Relay) Release(mode Mode) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -131,7 +129,7 @@ func (r *Relay) accept() {
 			if r.ctx.Err() != nil {
 				return
 			}
-			select { // out of descriptors, perhaps: others must be able to end
+			select { // perhaps out of descriptors: give other connections time to end
 			case <-time.After(10 * time.Millisecond):
 			case <-r.ctx.Done():
 				return
@@ -142,7 +140,7 @@ func (r *Relay) accept() {
 	}
 }
 
-// pass waits until packets pass, and reports false if the relay is closed.
+// pass waits until packets may pass. It returns false if the relay is closed.
 func (r *Relay) pass() bool {
 	r.mu.Lock()
 	open := r.open

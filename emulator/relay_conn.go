@@ -8,15 +8,15 @@ import (
 	"sync/atomic"
 )
 
-// relayConn is one client's connection and the one to the target.
+// relayConn is a client's connection and its counterpart to the target.
 type relayConn struct {
 	relay            *Relay
 	client, upstream net.Conn
 	fate             atomic.Int32 // a Mode; set once, while held
 }
 
-// doom makes the connection one that the network has forgotten. The target's
-// side is closed; the client's side is not told.
+// doom makes the network forget the connection: the target's side is closed, and the
+// client's side is not told.
 func (c *relayConn) doom(mode Mode) {
 	if c.fate.CompareAndSwap(int32(Deliver), int32(mode)) { //nolint:gosec // three small values
 		_ = c.upstream.Close()

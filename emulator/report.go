@@ -2,7 +2,7 @@ package emulator
 
 import "time"
 
-// Report tells of one member of the environment: the function or an extension.
+// Report describes one member of the environment: the function or an extension.
 type Report struct {
 	// Name is "function" or the extension's name.
 	Name string
@@ -31,8 +31,8 @@ func between(from, to time.Time) time.Duration {
 	return to.Sub(from)
 }
 
-// Reports tells of the current environment, or of the last one if there is
-// none: the function first, then extensions in the order of their start.
+// Reports describes the members of the current environment, or of the last one if
+// there is none: the function first, then the extensions in the order of their start.
 func (e *Emulator) Reports() []Report {
 	e.mu.Lock()
 	l := e.latest
@@ -52,7 +52,7 @@ func (e *Emulator) Reports() []Report {
 	return reports
 }
 
-// tell puts into r what is known of its process, if it has one.
+// tell fills in what is known of r's process, if it has one.
 func tell(r *Report, p *process) {
 	if p == nil {
 		return
@@ -63,7 +63,7 @@ func tell(r *Report, p *process) {
 	}
 }
 
-// Report tells of one member by its name, and whether there is one.
+// Report describes the member of that name, and says whether there is one.
 func (e *Emulator) Report(name string) (Report, bool) {
 	for _, r := range e.Reports() {
 		if r.Name == name {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Result is what became of an invocation.
+// Result says how an invocation ended.
 type Result struct {
 	RequestID string
 	// Payload is the function's answer, or the JSON of an error. An invocation
@@ -39,7 +39,7 @@ type options struct {
 	gap Gap
 }
 
-// WithGap says what a thaw by this invocation claims instead of Config.Gap.
+// WithGap describes the freeze that this invocation ends, in place of Config.Gap.
 func WithGap(gap Gap) Option { return func(o *options) { o.gap = gap } }
 
 // WithTrace gives the invocation's X-Ray trace header instead of a random one.

@@ -16,8 +16,8 @@ const (
 	headerErrTyp = "Lambda-Runtime-Function-Error-Type"
 )
 
-// function is the function as the Runtime API sees it. All of it is guarded by
-// the life's mu.
+// function is the Runtime API's view of the function. The life's mu guards all of
+// it.
 type function struct {
 	proc      *process
 	firstNext time.Time
@@ -91,9 +91,9 @@ func (l *life) runtimeNext(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(inv.payload) // see answer
 }
 
-// nextInvocation is what a runtime that asks is given, or nil. One that asks
-// again before it has answered is given the same once more, as Lambda's own
-// runtime interface does where one invocation runs at a time. mu is held.
+// nextInvocation returns the invocation for a runtime that asks, or nil. A runtime
+// that asks again before it has answered gets the same one again, as in Lambda where
+// one invocation runs at a time. mu is held.
 func (l *life) nextInvocation() *invocation {
 	f := l.function
 	if len(f.queue) > 0 {
@@ -157,8 +157,8 @@ func (l *life) runtimeError(w http.ResponseWriter, r *http.Request) {
 	accept(w)
 }
 
-// settle records an invocation's answer, an error if kind is not empty. It
-// reports false if nobody waits for it: never given out, answered, expired.
+// settle records an invocation's answer, an error if kind is not empty. It returns
+// false if nobody waits for it: it was never handed out, or is answered or expired.
 func (l *life) settle(id string, body []byte, kind string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -221,7 +221,7 @@ func (l *life) drop(inv *invocation) {
 	l.wake()
 }
 
-// errorBody is the JSON that a caller gets where the platform speaks.
+// errorBody is the JSON of an error that the platform itself answers with.
 func errorBody(kind, message string) []byte {
 	body, err := json.Marshal(struct {
 		Type    string `json:"errorType"`

@@ -12,10 +12,9 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// bodyOf is the body that -d describes: nil for none, the text itself, @FILE or
-// @- for standard input. What is longer than the replay limit is not held in
-// memory: it goes out while it is read, and can be sent again only before that
-// much has left.
+// bodyOf returns the body that -d describes: nil for none, the text itself, @FILE, or
+// @- for standard input. A body over the replay limit is not held in memory: it is
+// sent while it is read, and can be sent again only until that much has left.
 func bodyOf(data string, in io.Reader) (*lift.Body, error) {
 	name, fromFile := strings.CutPrefix(data, "@")
 	switch {
@@ -60,7 +59,7 @@ func unreadable(name string, err error) error {
 	return usageError{fmt.Errorf("cannot read the data, -d @%s: %w", name, err)}
 }
 
-// readBody is complete where all of r fits the replay limit.
+// readBody returns a complete body if all of r fits the replay limit, else a stream.
 func readBody(r io.ReadCloser, size int64) (*lift.Body, error) {
 	head, err := io.ReadAll(io.LimitReader(r, lift.ReplayLimit))
 	if err != nil || len(head) < lift.ReplayLimit {
@@ -73,7 +72,7 @@ func readBody(r io.ReadCloser, size int64) (*lift.Body, error) {
 	return lift.StreamBody(rest, size, lift.ReplayLimit), nil
 }
 
-// copyBody writes an answer's body as it comes. On a terminal it ends the last
+// copyBody writes an answer's body as it arrives. On a terminal it ends the last
 // line, so that the prompt starts on one of its own.
 func copyBody(w io.Writer, body *lift.Body) error {
 	r, err := body.Reader()

@@ -11,7 +11,7 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// callJSON is what `lift call --json` writes. Names of fields are in lower case,
+// callJSON is the output of `lift call --json`. Header names are in lower case,
 // durations in milliseconds.
 type callJSON struct {
 	Service  string              `json:"service"`
@@ -53,8 +53,8 @@ type errorJSON struct {
 	Reached  string `json:"reached,omitempty"`
 }
 
-// writeJSON reads the answer to its end, if there is one, and writes all that
-// is known of the call. It returns what the call failed of.
+// writeJSON reads the answer to its end, if there is one, and writes everything that
+// is known of the call. It returns the call's error.
 func writeJSON(w io.Writer, c *lift.Call, resp *lift.Response, failed error) error {
 	out := callJSON{Service: c.Service, Method: c.Method, Path: c.Path}
 	if failed == nil {
@@ -73,7 +73,7 @@ func writeJSON(w io.Writer, c *lift.Call, resp *lift.Response, failed error) err
 	return errors.Join(encode(w, out), failed)
 }
 
-// readAll is the body as far as it came, and what broke it off.
+// readAll returns the body as far as it arrived, and the error that cut it short.
 func readAll(body *lift.Body) ([]byte, error) {
 	r, err := body.Reader()
 	if err != nil {

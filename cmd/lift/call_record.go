@@ -10,8 +10,8 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// writeAttempts says of each attempt of a call that began then where it went
-// and how it ended.
+// writeAttempts writes a line for each attempt of a call that began at that time:
+// where it went and how it ended.
 func writeAttempts(w io.Writer, attempts []lift.AttemptRecord, began lift.Instant) {
 	for i := range attempts {
 		_, _ = fmt.Fprintln(w, attemptLine(i+1, &attempts[i], began))
@@ -57,7 +57,7 @@ func attemptLine(n int, a *lift.AttemptRecord, began lift.Instant) string {
 	return b.String()
 }
 
-// writeHead writes the head of an answer whose body has ended, and its trailer.
+// writeHead writes the head and the trailer of an answer whose body has ended.
 func writeHead(w io.Writer, r *lift.Response) {
 	_, _ = fmt.Fprintf(w, "< %d %s\n", r.Status, http.StatusText(r.Status))
 	writeFields(w, "< ", r.Header)

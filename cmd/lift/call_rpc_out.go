@@ -18,7 +18,7 @@ import (
 	"github.com/liftmesh/lift/cmd/lift/rpc"
 )
 
-// rpcJSON is what `lift call --json` writes of a gRPC call.
+// rpcJSON is the output of `lift call --json` for a gRPC call.
 type rpcJSON struct {
 	Service  string              `json:"service"`
 	Method   string              `json:"method"`
@@ -43,7 +43,7 @@ func (j *rpcJSON) message(line []byte) error {
 	return nil
 }
 
-// fill writes what is known at the call's end.
+// fill adds what is known at the end of the call.
 func (j *rpcJSON) fill(reply *rpc.Reply, s *status.Status, m rpc.Method, took time.Duration, attempts []lift.AttemptRecord, began lift.Instant, err error) {
 	if j.Messages == nil {
 		j.Messages = []json.RawMessage{}

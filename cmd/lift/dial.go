@@ -15,8 +15,8 @@ func dial(socket string) (sidecar *session.Client, hangUp func(), err error) {
 	return client, func() { _ = client.Close() }, nil
 }
 
-// socketPath is the flag's, else that of the configuration, in which
-// $LIFT_SOCKET and the default have their say.
+// socketPath returns the flag's value, else $LIFT_SOCKET, else the configuration's
+// socket or its default.
 func socketPath(flag string, lookup config.Lookup) string {
 	if flag != "" {
 		return flag

@@ -6,8 +6,8 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// serviceJSON is what `lift services --json` writes of a service. Durations are
-// in milliseconds, times are the sidecar's.
+// serviceJSON is a service in the output of `lift services --json`. Durations are in
+// milliseconds, times are by the sidecar's clock.
 type serviceJSON struct {
 	Name      string         `json:"name"`
 	From      string         `json:"from,omitempty"`

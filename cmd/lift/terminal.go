@@ -23,7 +23,7 @@ func foregroundGroup(tty *os.File) (int, error) {
 	return unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
 }
 
-// terminal is what standard output is drawn on; rows is 0 if it is none.
+// terminal describes standard output; rows is 0 if it is not a terminal.
 type terminal struct {
 	rows  int
 	color bool
@@ -51,7 +51,7 @@ func (t terminal) paint(state, text string) string {
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
 }
 
-// redraw is picture in place of what the terminal shows, cut to its rows.
+// redraw returns what draws picture over what the terminal shows, cut to its rows.
 func (t terminal) redraw(picture string) string {
 	lines := strings.Split(strings.TrimSuffix(picture, "\n"), "\n")
 	if most := t.rows - 1; len(lines) > most {
