@@ -142,7 +142,8 @@ func (s *Service) current() []*member {
 func (s *Service) warm(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
+	stop := context.AfterFunc(s.ctx, cancel)
+	defer stop()
 	select {
 	case <-s.balancer.First():
 	case <-ctx.Done():

@@ -56,7 +56,7 @@ func TestAShortTimeoutLeavesTimeForAnother(t *testing.T) {
 		m := start(t, n, registrytest.NewFake(n.endpoints()...), nil)
 		n.instances["a:1"].set(func(i *instance) { i.hung = make(chan struct{}) })
 		hung := 0
-		for range 10 {
+		for range 40 {
 			c := get()
 			c.Timeout = 400 * time.Millisecond
 			r := send(m, c)

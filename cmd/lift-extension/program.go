@@ -89,9 +89,9 @@ func (p *program) ended(c *lift.Call, e lift.Ending) {
 		args = append(args, "error", e.Err.Error())
 	}
 	if decisions, dropped := c.Decisions(); len(decisions) > 0 {
-		said := make([]string, len(decisions))
-		for i, d := range decisions {
-			said[i] = d.String()
+		said := make([]string, 0, len(decisions)+1)
+		for _, d := range decisions {
+			said = append(said, d.String())
 		}
 		if dropped > 0 {
 			said = append(said, fmt.Sprintf("and %d more", dropped))

@@ -197,7 +197,7 @@ func TestTheTrueEndIsTold(t *testing.T) {
 		})
 	}
 
-	ws, _, err := websocket.Dial(t.Context(), "ws://"+addr+"/socket", &websocket.DialOptions{Host: "orders"}) //nolint:bodyclose // it is the connection
+	ws, _, err := websocket.Dial(t.Context(), "ws://"+addr+"/socket", &websocket.DialOptions{Host: "orders"})
 	if err != nil {
 		t.Fatal(err)
 	}
