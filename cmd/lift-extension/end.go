@@ -17,7 +17,7 @@ func (s *stay) end() {
 	began, most := s.now().Mono, s.holds.Drain.Max
 	notify(os.LookupEnv, stopping)
 	s.state.set(func(st *state) { st.draining = true })
-	s.log.Info("draining", "most", most.String())
+	s.log.Info("draining", "max", most.String())
 	drain, cancel := context.WithTimeout(context.Background(), most)
 	defer cancel()
 	done := make(chan struct{})

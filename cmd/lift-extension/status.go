@@ -12,7 +12,9 @@ import (
 	"github.com/liftmesh/lift"
 	"github.com/liftmesh/lift/config"
 	"github.com/liftmesh/lift/internal/wire"
+	"github.com/liftmesh/lift/mesh"
 	liftv1 "github.com/liftmesh/lift/proto/lift/v1"
+	"github.com/liftmesh/lift/transport"
 )
 
 // state is what the RPC Status reports of the process. Safe for concurrent use.
@@ -61,21 +63,13 @@ func (p *program) status() *liftv1.StatusResponse {
 	if s.holds.Broken != nil {
 		out.Broken = bounded(s.holds.Broken)
 	}
-	all := slices.Clone(s.doors)
+	all, holds := slices.Clone(s.doors), s.holds
 	s.mu.Unlock()
 	for _, d := range all {
 		d.tell(out)
 	}
 	p.tellSources(out)
-	for _, c := range p.mesh.Certificates() {
-		kind := "client"
-		if c.CA {
-			kind = "ca"
-		}
-		out.Certificates = append(out.Certificates, &liftv1.Certificate{
-			File: wire.Text(c.File), Kind: kind, Subject: wire.Text(c.Subject), NotAfterUnixNanos: wire.Nanos(c.NotAfter), Services: c.Services,
-		})
-	}
+	p.tellCertificates(out, holds)
 	return out
 }
 
@@ -89,6 +83,31 @@ func (p *program) tellSources(out *liftv1.StatusResponse) {
 		out.Sources = append(out.Sources, &liftv1.ServiceSource{
 			Service: w.GetName(), From: w.GetFrom(), Broken: w.GetBroken(), Error: w.GetError(),
 			ToldUnixNanos: w.GetToldUnixNanos(), Endpoints: small(len(w.GetEndpoints())),
+		})
+	}
+}
+
+// tellCertificates adds the files of certificates that services and the way to Consul
+// use, the one that expires first comes first.
+func (p *program) tellCertificates(out *liftv1.StatusResponse, cfg *config.Config) {
+	all := p.mesh.Certificates()
+	if client := cfg.Consul(); client != nil {
+		files := transport.TLS{Cert: client.TLS.Cert, Key: client.TLS.Key}
+		if client.TLS.CA != "" {
+			files.CA = []string{client.TLS.CA}
+		}
+		for _, c := range files.Certificates() { // read now, as for each connection to Consul
+			all = append(all, mesh.Certificate{Certificate: c, Services: []string{"registry.consul"}})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b mesh.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+	for _, c := range all {
+		kind := "client"
+		if c.CA {
+			kind = "ca"
+		}
+		out.Certificates = append(out.Certificates, &liftv1.Certificate{
+			File: wire.Text(c.File), Kind: kind, Subject: wire.Text(c.Subject), NotAfterUnixNanos: wire.Nanos(c.NotAfter), Services: c.Services,
 		})
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -179,5 +181,22 @@ func TestStatusOfAClosedDoor(t *testing.T) {
 	st := p.status()
 	if len(st.GetDoors()) != 1 || st.GetDoors()[0].GetError() != "the port is taken" || !st.GetLambda() {
 		t.Errorf("%v", st)
+	}
+}
+
+// The certificates for Consul are told too, with those of services, by their expiry.
+func TestStatusOfConsulsCertificates(t *testing.T) {
+	ca := certtest.New(t, "authority")
+	own := ca.Issue(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(time.Hour) }, "me")
+	cfg := parse(t, "registry: {consul: {address: \"https://127.0.0.1:1\", tls: {ca: %q, cert: %q, key: %q}}}\nservices: {orders: {from: static, endpoints: [\"127.0.0.1:1\"], tls: {ca: %q}}}\n",
+		ca.File, own.CertFile, own.KeyFile, ca.File)
+	p := build(cfg, slog.New(slog.DiscardHandler))
+	defer p.mesh.Close()
+	var got []string
+	for _, c := range p.status().GetCertificates() {
+		got = append(got, c.GetKind()+" "+c.GetFile()+" "+c.GetServices()[0])
+	}
+	if want := []string{"client " + own.CertFile + " registry.consul", "ca " + ca.File + " orders", "ca " + ca.File + " registry.consul"}; !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }

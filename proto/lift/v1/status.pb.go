@@ -95,8 +95,8 @@ type StatusResponse struct {
 	Peers []*Peer `protobuf:"bytes,15,rep,name=peers,proto3" json:"peers,omitempty"`
 	// Where the endpoints of each service come from, by the service's name.
 	Sources []*ServiceSource `protobuf:"bytes,16,rep,name=sources,proto3" json:"sources,omitempty"`
-	// The certificates that were read for `tls:` of services, those that expire
-	// first come first.
+	// The files of certificates under `tls:` of services and of Consul, those that
+	// expire first come first.
 	Certificates  []*Certificate `protobuf:"bytes,17,rep,name=certificates,proto3" json:"certificates,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -582,7 +582,7 @@ type Certificate struct {
 	// When it expires: of a client certificate the earliest in its chain, of
 	// authorities the latest, since any of them can vouch for an endpoint.
 	NotAfterUnixNanos int64 `protobuf:"varint,4,opt,name=not_after_unix_nanos,json=notAfterUnixNanos,proto3" json:"not_after_unix_nanos,omitempty"`
-	// The services that use it.
+	// The services that use it, or "registry.consul".
 	Services      []string `protobuf:"bytes,5,rep,name=services,proto3" json:"services,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
