@@ -330,7 +330,7 @@ func TestWhatIsOutOfTheSetLeavesNoTrace(t *testing.T) {
 		if allocs := testing.AllocsPerRun(100, func() {
 			c := get()
 			n, _, _ := b.Pick(c)
-			if n == nodes[0] || n.Usable() != true {
+			if n == nodes[0] || !n.Usable() {
 				t.Errorf("%s: picked %s", what, n.Endpoint().Addr)
 			}
 			n.Done()

@@ -86,18 +86,18 @@ func (v *verdict) lapsed(now lift.Instant) bool {
 	return false
 }
 
-// left is how long the node stays out at least; known is false if that is for an
-// owner to say.
-func (v *verdict) left(now lift.Instant) (left time.Duration, known bool) {
+// left is how long the node stays out at least, 0 if that is for an owner to say.
+func (v *verdict) left(now lift.Instant) (left time.Duration) {
 	for _, h := range v.holds {
-		if h != nil && h.length == 0 {
-			return 0, false
-		}
-		if h != nil {
+		switch {
+		case h == nil:
+		case h.length == 0:
+			return 0
+		default:
 			left = max(left, h.left(now))
 		}
 	}
-	return left, true
+	return left
 }
 
 func (v *verdict) state() State {
@@ -232,7 +232,7 @@ func (n *Node) change(owner Owner, why string, next func(verdict, lift.Instant) 
 	}
 	ch := Change{Endpoint: n.Endpoint(), From: old.state(), To: to.state(), Owner: owner, Why: why}
 	if ch.To == Open {
-		ch.For, _ = to.left(now)
+		ch.For = to.left(now)
 	}
 	b.notify(ch)
 }
@@ -249,8 +249,7 @@ func (n *Node) State() (State, time.Duration) {
 		n.lapse()
 		return n.State()
 	}
-	left, _ := v.left(now)
-	return v.state(), left
+	return v.state(), v.left(now)
 }
 
 // Usable reports whether nobody holds the node.

@@ -1,7 +1,9 @@
 package balancer
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,27 +51,18 @@ func (b *Balancer) allOut(s *Set, now lift.Instant) Reason {
 		}
 		o := Out{Endpoint: n.Endpoint(), Why: v.why(), Probing: v.probing}
 		if !v.probing {
-			o.Next, _ = v.left(now)
+			o.Next = v.left(now)
 		}
-		r.add(o)
+		r.Out = insert(r.Out, o)
 	}
 	return r
 }
 
-// add keeps the first few by time.
-func (r *Reason) add(o Out) {
-	at := len(r.Out)
-	for at > 0 && o.Next < r.Out[at-1].Next {
-		at--
-	}
-	if at == told {
-		return
-	}
-	if len(r.Out) < told {
-		r.Out = append(r.Out, Out{})
-	}
-	copy(r.Out[at+1:], r.Out[at:])
-	r.Out[at] = o
+// insert keeps the first few by time.
+func insert(all []Out, o Out) []Out {
+	at, _ := slices.BinarySearchFunc(all, o, func(a, o Out) int { return cmp.Or(cmp.Compare(a.Next, o.Next), -1) })
+	all = slices.Insert(all, at, o)
+	return all[:min(len(all), told)]
 }
 
 // String says in one line why nobody was picked.
