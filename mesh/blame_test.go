@@ -58,7 +58,7 @@ func TestOneBadURLCostsTheOthersNothing(t *testing.T) {
 		{name: "POST 500", method: "POST", status: 500},
 		{name: "GET 501", method: "GET", status: 501},
 		{name: "GET 429", method: "GET", status: 429},
-		{name: "GET 500 by hash", method: "GET", status: 500, strategy: balancer.ConsistentHash},
+		{name: "POST 500 by hash", method: "POST", status: 500, strategy: balancer.ConsistentHash},
 		{name: "gRPC UNKNOWN", grpc: "2"},
 		{name: "gRPC INTERNAL", grpc: "13"},
 	} {
@@ -100,6 +100,11 @@ func TestOneBadURLCostsTheOthersNothing(t *testing.T) {
 						}
 						if refused > 0 {
 							t.Errorf("share %g: %d good calls of %d failed", share, refused, calls)
+						}
+						for _, e := range status(t, m).Endpoints { // the URL meets one of them always
+							if kind.strategy == balancer.ConsistentHash && e.State != "closed" {
+								t.Errorf("share %g: %s is %s: %s", share, e.Addr, e.State, e.Why)
+							}
 						}
 					})
 				}
@@ -161,6 +166,27 @@ func seeded() func() uint64 {
 		defer mu.Unlock()
 		return r.Uint64()
 	}
+}
+
+// One call counts once against one endpoint, however often it is sent there again.
+func TestOneCallCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork("a:1")
+		n.instances["a:1"].set(func(i *instance) { i.status = 503 })
+		m := start(t, n, registrytest.NewFake(n.endpoints()...), nil)
+		synctest.Wait()
+		for k := range 3 {
+			if e := status(t, m).Endpoints[0]; e.State != "closed" || e.Failures != k {
+				t.Fatalf("after %d calls: %+v", k, e)
+			}
+			if r := send(m, get()); r.status != 503 || k < 2 && r.call.Tries() != 3 {
+				t.Fatalf("%d tries: %d %v", r.call.Tries(), r.status, r.err)
+			}
+		}
+		if e := status(t, m).Endpoints[0]; e.State != "open" {
+			t.Errorf("after three calls: %+v", e)
+		}
+	})
 }
 
 // stream is a GET whose answer's head comes at once and whose end does not.

@@ -116,6 +116,25 @@ func TestBreakerProbes(t *testing.T) {
 	}
 }
 
+// An early probe that fails changes nothing: it was not due.
+func TestBreakerEarlyProbe(t *testing.T) {
+	b, g, c := newBreaker(resilience.BreakerConfig{OpenFor: 8 * time.Second})
+	for range 3 {
+		report(b, c.now, attempt(lift.Failed))
+	}
+	for range 3 {
+		c.run(time.Second)
+		report(b, c.now, probe(lift.Failed))
+	}
+	if g.length != 8*time.Second || len(g.log) != 4 || g.log[3] != "returned: an early probe failed: status 502" {
+		t.Fatalf("open for %v: %q", g.length, g.log)
+	}
+	report(b, c.now, probe(lift.OK))
+	if g.state != "closed" {
+		t.Error("an early probe that went well did not close")
+	}
+}
+
 // gobreaker's own open time runs on the monotonic clock; ours must not.
 func TestBreakerAgesOnTheWallClock(t *testing.T) {
 	b, g, c := newBreaker(resilience.BreakerConfig{})
