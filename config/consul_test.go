@@ -117,7 +117,7 @@ func TestConsulProblems(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{address: "ftp://a"}`:                   `registry.consul.address: "ftp://a" is not valid; want http://host:8500, https://host:8501 or unix:///path/of/a.sock`,
-		`{address: "http://u:p@a"}`:              `registry.consul.address: the text *** is not valid; want no user in it; a token goes into token`,
+		`{address: "http://u:p@a"}`:              `registry.consul.address: the text *** is not valid; the address contains a user; remove it, and put a token into the key token`,
 		`{addrss: a}`:                            `registry.consul.addrss: unknown key "addrss"; did you mean address?`,
 		`{token: secret}`:                        `registry.consul.token: this is text; want a mapping of file, env`,
 		`{token: {file: f, env: E}}`:             `registry.consul.token.env: token.file and token.env are both set; remove one of the two`,
@@ -126,7 +126,7 @@ func TestConsulProblems(t *testing.T) {
 		`{tls: {cert: c}}`:                       `registry.consul.tls.cert: tls.cert needs tls.key; set both or neither`,
 		`{tls: {key: c}}`:                        `registry.consul.tls.key: tls.key needs tls.cert; set both or neither`,
 		`{tls: {ca: none.pem}}`:                  `registry.consul.tls.ca: the file cannot be used; the certificates to trust: open ` + dir + `/none.pem: no such file or directory`,
-		`{tls: {ca: empty.pem}}`:                 `registry.consul.tls.ca: the file cannot be used; the certificates to trust: ` + dir + `/empty.pem holds none in PEM`,
+		`{tls: {ca: empty.pem}}`:                 `registry.consul.tls.ca: the file cannot be used; the certificates to trust: ` + dir + `/empty.pem contains no PEM certificate`,
 		`{tls: {cert: none.pem, key: none.pem}}`: `registry.consul.tls.cert: the file cannot be used; the certificate to show: open ` + dir + `/none.pem: no such file or directory`,
 		`{wait: 5s}`:                             `registry.consul.wait: "5s" is out of range; want 10s to 10m`,
 		`{datacenter: "a b"}`:                    `registry.consul.datacenter: "a b" is not valid; want a name as Consul has it: letters, digits and . _ - : @`,

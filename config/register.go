@@ -17,15 +17,15 @@ import (
 // Registration is the instance that a standalone sidecar announces for the program
 // beside it.
 type Registration struct {
-	instance registry.Instance // its host, and with that its id, may be open
+	instance registry.Instance // its host, and thus its id, may be empty
 	port     string
 }
 
 // removeAfter is the default of register.check.remove_after.
 const removeAfter = time.Hour
 
-// registration reads register:. It is nil if there is nothing to announce or
-// something is wrong, and inside Lambda, where it has no effect.
+// registration reads register:. It returns nil if there is nothing to announce, if
+// something is wrong, and inside Lambda, where register: has no effect.
 func (r *reader) registration(g layer) *Registration {
 	outer := r.from
 	r.from = "register" // breaks no service
@@ -75,8 +75,8 @@ func registeredCheck(g layer) registry.Check {
 	return anyHost(c)
 }
 
-// anyHost permits c to ask the host that it names. The file is the operator's, who may
-// have any host asked; a program that announces itself may only have its own asked.
+// anyHost permits c to ask the host that it names. The operator writes the file and may
+// name any host; a program that announces itself may only name its own.
 func anyHost(c registry.Check) registry.Check {
 	if u, err := url.Parse(c.HTTP); err == nil && c.HTTP != "" {
 		c.Host = u.Hostname()
@@ -86,8 +86,8 @@ func anyHost(c registry.Check) registry.Check {
 	return c
 }
 
-// Instance is what is to be announced. It asks the system for the address if none
-// is configured, and fails if there is none.
+// Instance returns the instance to announce. If no address is configured, it asks the
+// system for one, and fails if there is none.
 func (r *Registration) Instance(ctx context.Context, client *consul.Client) (registry.Instance, error) {
 	i := r.instance
 	if i.Addr == "" {
@@ -104,7 +104,7 @@ func (r *Registration) Instance(ctx context.Context, client *consul.Client) (reg
 	return i, i.Validate()
 }
 
-// idRune keeps what an id may hold.
+// idRune keeps the characters that an id may contain.
 func idRune(r rune) rune {
 	if only(string(r), "-._:@") {
 		return r
@@ -112,6 +112,6 @@ func idRune(r rune) rune {
 	return '-'
 }
 
-// Consul is the client for the Consul that the configuration names, nil if nothing
-// in it needs one.
+// Consul returns the client for the Consul that the configuration names, nil if the
+// configuration does not use Consul.
 func (c *Config) Consul() *consul.Client { return c.consul }

@@ -57,7 +57,7 @@ services: {orders: {from: consul}}
 	says(`refuses the token in ` + token + ` (403 "ACL not found"); it needs service:read on "orders" and node:read`)
 	weak := newToken(t, agent, `service "billing" { policy = "read" }`)
 	write(t, token, weak)
-	says(`hides who serves "orders" from the token in ` + token + `; it needs service:read on "orders" and node:read`)
+	says(`hides the instances of "orders" from the token in ` + token + `; it needs service:read on "orders" and node:read`)
 	if strings.Contains(s.out.String(), weak) {
 		t.Error("the token is in the log")
 	}

@@ -23,21 +23,21 @@ type Check struct {
 	HTTP string
 	// TCP is a host:port that accepts connections while the instance is healthy.
 	TCP string
-	// Host is the host that HTTP and TCP lead to instead of the instance's own, such
-	// as 127.0.0.1 where Lift and the instance share a machine; "" is the instance's
-	// own. It is a permission of whoever runs the registrar: the Lift API does not
-	// carry it, so a program that announces itself to a sidecar cannot set it.
+	// Host is the host that HTTP and TCP lead to instead of the instance's own, such as
+	// 127.0.0.1 where Lift and the instance share a machine; "" is the instance's own.
+	// The operator of the registrar grants it: the Lift API does not carry it, so a
+	// program that announces itself to a sidecar cannot set it.
 	Host string
 	// TTL is how long a sign of life from the [Registrar] is valid. The Registrar gives
 	// them while the process runs. At least 1 s.
 	TTL time.Duration
-	// Interval is the time between two questions to HTTP or TCP; 0 means
+	// Interval is the time between two checks by HTTP or TCP; 0 means
 	// [DefaultInterval]. At least 1 s.
 	Interval time.Duration
-	// Timeout bounds an answer; 0 means the Interval, at most 10 s.
+	// Timeout limits the wait for an answer; 0 means the Interval, at most 10 s.
 	Timeout time.Duration
 	// RemoveAfter is how long an instance may be unhealthy before the registry forgets
-	// it; 0 means for ever. It is for processes that die without deregistering.
+	// it; 0 means never. It is for processes that die without deregistering.
 	RemoveAfter time.Duration
 }
 
@@ -75,13 +75,13 @@ func (c Check) validate(addr string) error {
 	case c.IsZero():
 		return nil
 	case kinds != 1:
-		return errors.New("set one of http, tcp and ttl")
+		return errors.New("set exactly one of http, tcp and ttl")
 	case c.TTL < 0 || c.Interval < 0 || c.Timeout < 0 || c.RemoveAfter < 0:
 		return errors.New("times must not be negative")
 	case c.TTL != 0 && c.TTL < time.Second:
 		return fmt.Errorf("a ttl of %s is too short; 1s is the shortest", c.TTL)
 	case c.TTL != 0 && (c.Interval != 0 || c.Timeout != 0):
-		return errors.New("a ttl has neither interval nor timeout: the registry asks nobody")
+		return errors.New("a ttl check takes neither interval nor timeout, because nothing is asked; remove them")
 	case c.Interval != 0 && c.Interval < time.Second:
 		return fmt.Errorf("an interval of %s is too short; 1s is the shortest", c.Interval)
 	case c.TCP != "":
@@ -123,7 +123,7 @@ func (c Check) leadsTo(host, addr string) error {
 		return nil
 	}
 	own, _, err := net.SplitHostPort(addr)
-	if err == nil && !sameHost(host, own) { // an address that is none is refused already
+	if err == nil && !sameHost(host, own) { // invalid addresses were refused above
 		return fmt.Errorf("the host is %s; want the instance's own, %s, at any port", host, own)
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Registrar announces instances to a registry, so that others find them.
+// Registrar announces instances to a registry, so that callers find them.
 type Registrar interface {
 	// Register announces i, or replaces the instance that was announced under i.ID. It
 	// returns once the registry has accepted it, or an error; ctx bounds the wait. The
@@ -24,14 +24,14 @@ type Registrar interface {
 	Deregister(ctx context.Context, id string) error
 }
 
-// Instance is what a program announces of itself. A [Registrar] takes those that
-// [Instance.Validate] accepts.
+// Instance is what a program announces of itself. A [Registrar] accepts an instance for
+// which [Instance.Validate] returns nil.
 type Instance struct {
 	// ID identifies the instance in the registry; announcing the same ID again replaces
 	// it. Required. Up to 128 characters: letters, digits and -._:@
 	ID string
-	// Service is the name that others look for. Required, at most 63 characters:
-	// letters, digits, - and _ (which both Consul and Cloud Map accept).
+	// Service is the name under which callers find the instance. Required, at most 63
+	// characters: letters, digits, - and _ (which both Consul and Cloud Map accept).
 	Service string
 	// Addr is where others reach the instance, host:port. Required. The host is an IP
 	// address or a name, but not an unspecified address (0.0.0.0, ::).
@@ -40,12 +40,12 @@ type Instance struct {
 	Zone string
 	// Weight is the instance's share relative to others. 0 means 1; at most 65,535.
 	Weight int
-	// Tags are labels that callers can choose a subset by. None is empty.
+	// Tags are labels that callers can choose a subset by. No tag may be empty.
 	Tags []string
-	// Meta is for people and tools; Lift does not read it. Keys are not empty.
+	// Meta is for people and tools; Lift does not read it. No key may be empty.
 	Meta map[string]string
 	// Check says how the registry finds out whether the instance is healthy. The zero
-	// Check is none: the instance counts as healthy until it is deregistered.
+	// Check means no check: the instance counts as healthy until it is deregistered.
 	Check Check
 }
 
@@ -91,7 +91,7 @@ func (i Instance) Validate() error {
 	return errors.Join(wrong...)
 }
 
-// reachable returns why nobody can connect to addr, or nil.
+// reachable returns why callers cannot connect to addr, or nil.
 func reachable(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -106,7 +106,8 @@ func reachable(addr string) error {
 	return lift.CheckHost(host)
 }
 
-// only reports whether s is made of letters and digits of ASCII and of more.
+// only reports whether s consists of ASCII letters, ASCII digits and the characters in
+// more.
 func only(s, more string) bool {
 	for _, r := range s {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'

@@ -17,7 +17,7 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// The variables that credentials come from.
+// Environment variables with credentials.
 const (
 	keyVariable    = "AWS_ACCESS_KEY_ID"
 	secretVariable = "AWS_SECRET_ACCESS_KEY" //nolint:gosec // a variable's name
@@ -28,9 +28,9 @@ const (
 	bearer      = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
 	bearerFile  = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 
-	// ecs is where a relative URI leads to.
+	// ecs is the host of a relative URI.
 	ecs = "http://169.254.170.2"
-	// maxAnswer bounds what is read of the endpoint, in bytes.
+	// maxAnswer limits how much of the endpoint's answer is read, in bytes.
 	maxAnswer = 64 << 10
 )
 
@@ -43,7 +43,7 @@ func fromVariables(lookup func(string) (string, bool)) (c Credentials, ok bool, 
 	case c.KeyID == "" && c.Secret == "":
 		return Credentials{}, false, nil
 	case c.KeyID == "" || c.Secret == "":
-		return Credentials{}, false, fmt.Errorf("%w: of %s and %s one is set and one is not; set both", lift.Misconfigured, keyVariable, secretVariable)
+		return Credentials{}, false, fmt.Errorf("%w: only one of %s and %s is set; set both", lift.Misconfigured, keyVariable, secretVariable)
 	}
 	return c, true, nil
 }
@@ -56,7 +56,7 @@ func fromContainer(ctx context.Context, lookup func(string) (string, bool)) (Cre
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return Credentials{}, fmt.Errorf("%s is no URL", fullURI)
+		return Credentials{}, fmt.Errorf("%s is not a URL", fullURI)
 	}
 	token, err := containerToken(lookup)
 	if err != nil {
@@ -65,8 +65,8 @@ func fromContainer(ctx context.Context, lookup func(string) (string, bool)) (Cre
 	if token != "" {
 		r.Header.Set("Authorization", token)
 	}
-	// No proxy, whatever HTTP_PROXY says, and nothing kept open: it is asked once
-	// in hours, and a freeze may lie between.
+	// No proxy, even if HTTP_PROXY is set. No connection is kept open: questions are
+	// hours apart, and a freeze may lie in between.
 	client := http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: (&net.Dialer{}).DialContext},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -95,11 +95,12 @@ func fromContainer(ctx context.Context, lookup func(string) (string, bool)) (Cre
 	return c, nil
 }
 
-// parseCredentials reads an endpoint's answer. Its errors quote nothing of it.
+// parseCredentials reads an endpoint's answer. Its errors do not quote the answer,
+// because it holds secrets.
 func parseCredentials(text []byte) (Credentials, error) {
 	var got struct{ AccessKeyID, SecretAccessKey, Token, Expiration string }
 	if err := json.Unmarshal(text, &got); err != nil {
-		return Credentials{}, errors.New("its answer is not the JSON that was expected")
+		return Credentials{}, errors.New("its answer is not the expected JSON")
 	}
 	if got.AccessKeyID == "" || got.SecretAccessKey == "" {
 		return Credentials{}, errors.New("its answer holds no AccessKeyId and SecretAccessKey")
@@ -107,39 +108,39 @@ func parseCredentials(text []byte) (Credentials, error) {
 	c := Credentials{KeyID: got.AccessKeyID, Secret: got.SecretAccessKey, Token: got.Token}
 	for _, s := range []string{c.KeyID, c.Secret, c.Token} {
 		if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return Credentials{}, errors.New("its answer holds a key or token with bytes that cannot stand in a header")
+			return Credentials{}, errors.New("its answer holds a key or token with bytes that a header cannot contain")
 		}
 	}
 	if got.Expiration != "" {
 		t, err := time.Parse(time.RFC3339, got.Expiration)
 		if err != nil {
-			return Credentials{}, errors.New("its answer's Expiration is no RFC 3339 time")
+			return Credentials{}, errors.New("its answer's Expiration is not an RFC 3339 time")
 		}
 		c.Expires = t
 	}
 	return c, nil
 }
 
-// containerURL is where to ask. Plain HTTP leads no further than this machine's
-// links, as the SDKs of AWS have it, for the answer is a secret.
+// containerURL returns the endpoint's URL. Plain HTTP may only lead to a loopback or
+// link-local address, as in AWS's SDKs, because the answer is a secret.
 func containerURL(lookup func(string) (string, bool)) (string, error) {
 	if path, _ := lookup(relativeURI); path != "" {
 		if !strings.HasPrefix(path, "/") {
-			return "", fmt.Errorf("%s has to begin with a slash", relativeURI)
+			return "", fmt.Errorf("%s must begin with a slash", relativeURI)
 		}
 		return ecs + path, nil
 	}
 	full, _ := lookup(fullURI)
 	u, err := url.Parse(full)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return "", fmt.Errorf("%s is no http or https URL", fullURI)
+		return "", fmt.Errorf("%s is not an http or https URL", fullURI)
 	}
 	if u.Scheme == "https" || u.Hostname() == "localhost" {
 		return full, nil
 	}
 	a, err := netip.ParseAddr(u.Hostname())
 	if err != nil || !a.IsLoopback() && !a.IsLinkLocalUnicast() && a != netip.MustParseAddr("fd00:ec2::23") {
-		return "", fmt.Errorf("%s leads to %s in the clear; want https, or a loopback or link-local address", fullURI, u.Host)
+		return "", fmt.Errorf("%s leads to %s without TLS; want https, or a loopback or link-local address", fullURI, u.Host)
 	}
 	return full, nil
 }
@@ -147,7 +148,7 @@ func containerURL(lookup func(string) (string, bool)) (string, error) {
 func containerToken(lookup func(string) (string, bool)) (string, error) {
 	token, _ := lookup(bearer)
 	if path, _ := lookup(bearerFile); path != "" {
-		text, err := os.ReadFile(path) // anew each time: EKS replaces it
+		text, err := os.ReadFile(path) // each time, because EKS replaces it
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", bearerFile, err)
 		}
@@ -159,8 +160,8 @@ func containerToken(lookup func(string) (string, bool)) (string, error) {
 	return token, nil
 }
 
-// innermost is the cause without the URL that net/http puts in front, whose query
-// may be a secret.
+// innermost returns the cause without the URL that net/http puts before it, because the
+// URL's query may be a secret.
 func innermost(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -1,4 +1,4 @@
-// Package sigv4 proves to AWS who calls: Signature Version 4 in the head of each
-// attempt, with credentials that are renewed in time. The signing itself is
-// aws-sdk-go-v2's; what is signed, by which clock and with whose keys is here.
+// Package sigv4 signs attempts for AWS: it puts a Signature Version 4 into the head of
+// each, with credentials that it renews in time. aws-sdk-go-v2 computes the signature;
+// this package decides what is signed, by which clock and with which keys.
 package sigv4

@@ -10,17 +10,17 @@ import (
 )
 
 const (
-	// skewed is from which difference on a clock is told to be wrong. AWS refuses
-	// at 5 min; the answer's own way has to fit in between.
+	// skewed is the difference from which on the log calls the clock wrong. AWS refuses
+	// a difference of 5 min; the time that the answer takes must fit in between.
 	skewed = 4 * time.Minute
-	// tellEvery bounds how often the log is told of refusals.
+	// tellEvery is the least time between two log lines about refusals.
 	tellEvery = time.Minute
 )
 
-// Heed is a step around each attempt. It passes every answer on as it came, and
-// where AWS refuses a signature says why in the log, at most once a minute: by how
-// much this clock is off, or that the credentials have expired, which are then
-// renewed for the next call.
+// Heed is a step around each attempt. It passes on every answer unchanged. If AWS
+// refuses a signature, Heed logs why, at most once a minute: by how much this clock is
+// off, or that the credentials have expired. It then has them renewed for the next
+// call.
 func (s *Signer) Heed(next lift.RoundTripper) lift.RoundTripper {
 	return lift.RoundTripperFunc(func(a *lift.Attempt) (*lift.Response, error) {
 		began := s.Now()
@@ -33,10 +33,10 @@ func (s *Signer) Heed(next lift.RoundTripper) lift.RoundTripper {
 	})
 }
 
-// Refused looks at an answer of 400 or 403 - its Date, X-Amzn-ErrorType and
-// content, as far as there are any - and returns why the signature was not taken,
-// "" if it was taken. The log is told, and credentials that have expired are
-// renewed for the next call. began is when the request was signed.
+// Refused looks at an answer of 400 or 403 (its Date, X-Amzn-ErrorType and content, if
+// there are any) and returns why AWS refused the signature, "" if it did not. It logs
+// the reason, and has expired credentials renewed for the next call. began is when the
+// request was signed.
 func (s *Signer) Refused(status int, date, kind string, content []byte, began lift.Instant) string {
 	says := func(words ...string) bool {
 		for _, w := range words {
@@ -61,9 +61,9 @@ func (s *Signer) Refused(status int, date, kind string, content []byte, began li
 		if off > 0 {
 			way = "ahead of"
 		}
-		why = "this clock is " + off.Abs().Round(time.Second).String() + " " + way + " AWS's, which takes 5m; set it right"
+		why = "this clock is " + off.Abs().Round(time.Second).String() + " " + way + " AWS's, which accepts 5m; set it right"
 	case says("Signature expired", "Signature not yet current", "RequestTimeTooSkewed", "RequestExpired"):
-		why = "by AWS's clock the signature is not of now, and its answer does not tell its time; compare this clock with another"
+		why = "by AWS's clock the signature is not current, but AWS's answer has no time; compare this clock with another"
 	case says("InvalidSignature", "SignatureDoesNotMatch"):
 		why = "the signature does not fit the request; is the secret key right, and does anything between here and AWS change path, query or body?"
 	case says("UnrecognizedClient", "InvalidClientTokenId", "security token included in the request is invalid"):

@@ -2,7 +2,7 @@ package sigv4
 
 import "strings"
 
-// The services of AWS that Lift signs for, by their signing names.
+// Signing names of the AWS services that Lift signs for.
 const (
 	ExecuteAPI       = "execute-api"
 	Lambda           = "lambda"
@@ -10,7 +10,7 @@ const (
 	ServiceDiscovery = "servicediscovery"
 )
 
-// RegionOf is the region that a host's name tells, "" if it tells none:
+// RegionOf returns the region in a host's name, "" if there is none:
 // abc.execute-api.eu-west-1.amazonaws.com, or x.lambda-url.eu-west-1.on.aws.
 func RegionOf(host string) string {
 	if i := strings.LastIndexByte(host, ':'); i >= 0 {
@@ -28,8 +28,8 @@ func RegionOf(host string) string {
 	return ""
 }
 
-// HostOf is the public host of one of AWS's services in a region: with
-// "lambda" and "eu-west-1" it is lambda.eu-west-1.amazonaws.com.
+// HostOf returns the public host of an AWS service in a region: for "lambda" and
+// "eu-west-1" it is lambda.eu-west-1.amazonaws.com.
 func HostOf(service, region string) string {
 	if strings.HasPrefix(region, "cn-") {
 		return service + "." + region + ".amazonaws.com.cn"
@@ -37,7 +37,7 @@ func HostOf(service, region string) string {
 	return service + "." + region + ".amazonaws.com"
 }
 
-// CheckRegion says what is wrong with s as a region's name, nil if nothing is.
+// CheckRegion returns why s is not a region's name, or nil.
 func CheckRegion(s string) error {
 	parts := strings.Split(s, "-")
 	if len(parts) < 3 || len(s) > 40 || strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' }) {

@@ -21,7 +21,7 @@ import (
 
 var errRegion = errors.New("want a region's name, such as eu-west-1")
 
-// The fields that carry the proof.
+// Header fields that carry the signature.
 const (
 	authorization = "Authorization"
 	dateField     = "X-Amz-Date"
@@ -32,19 +32,19 @@ const (
 	unsigned  = "UNSIGNED-PAYLOAD"
 )
 
-// Config is what a [Signer] is made from. A zero field means its default.
+// Config configures a [Signer]. A zero field means its default.
 type Config struct {
-	// Service is the signing name of what is called: [ExecuteAPI], [Lambda],
+	// Service is the signing name of the called service: [ExecuteAPI], [Lambda],
 	// [Lattice] or [ServiceDiscovery]. Required.
 	Service string
-	// Region is where it is. Default: what the request's Host tells, else
+	// Region is the service's region. Default: the region in the request's Host, else
 	// AWS_REGION, else AWS_DEFAULT_REGION.
 	Region string
-	// Source gives the credentials and reads the variables. Required.
+	// Source supplies the credentials and reads the environment variables. Required.
 	Source *Source
-	// Now reads the clocks; what is signed bears the wall's time. Default [lift.Now].
+	// Now reads the clocks; signatures have the wall clock's time. Default [lift.Now].
 	Now func() lift.Instant
-	// Log is told of signatures that AWS refuses. Default none.
+	// Log gets a line when AWS refuses a signature. Default: no log.
 	Log *slog.Logger
 }
 
@@ -52,7 +52,7 @@ type Config struct {
 type Signer struct {
 	Config
 	sdk  *v4.Signer
-	told atomic.Int64 // when the log was last told of a refusal, Unix ns
+	told atomic.Int64 // when a refusal was last logged, Unix ns
 }
 
 // New returns a signer.
@@ -67,14 +67,14 @@ func New(c Config) *Signer {
 }
 
 // Sign puts a fresh signature into the head of a request, as transport.Options.Sign
-// asks. Signed are method, Host, path, query, Content-Type, every X-Amz- field and,
-// except for Lattice, the body, which has to be here. Other fields are not, so that
-// what passes them on may mend them.
+// requires. It signs the method, Host, path, query, Content-Type, every X-Amz- field
+// and, except for Lattice, the body, which must be in memory. It does not sign other
+// fields, so that proxies may change them.
 //
-// A signature that the caller has made is replaced, for it is one for another host;
-// any other Authorization of the caller's is an error ([lift.InvalidCall]), and so
-// is a query that signer and server may read in different ways. Without
-// credentials or region the error is [lift.Misconfigured].
+// Sign replaces a signature of the caller's, because it is for another host. Any other
+// Authorization of the caller's is an error ([lift.InvalidCall]), and so is a query
+// that signer and server may read in different ways. Without credentials or region the
+// error is [lift.Misconfigured].
 func (s *Signer) Sign(ctx context.Context, r *http.Request, body *lift.Body) error {
 	if own := r.Header.Get(authorization); own != "" && !strings.HasPrefix(own, algorithm) {
 		return fmt.Errorf("%w: the call has an Authorization of its own, and the service is signed by auth.sigv4; leave one of them out", lift.InvalidCall)
@@ -106,7 +106,7 @@ func (s *Signer) Sign(ctx context.Context, r *http.Request, body *lift.Body) err
 			signed[name] = values
 		}
 	}
-	// A copy, for the SDK writes the query in its own way; without a scheme, or it
+	// A copy, because the SDK writes the query in its own way; without a scheme, or it
 	// would sign another Host than the one that is sent.
 	what := &http.Request{Method: r.Method, Host: r.Host, URL: &url.URL{Opaque: "//h" + canonicalPath(r.URL.EscapedPath()), RawQuery: r.URL.RawQuery}, Header: signed}
 	if err := s.sdk.SignHTTP(ctx, aws.Credentials{AccessKeyID: c.KeyID, SecretAccessKey: c.Secret, SessionToken: c.Token}, what, hash, s.Service, region, s.Now().Wall); err != nil {
@@ -132,23 +132,23 @@ func (s *Signer) region(host string) (string, error) {
 			return region, nil
 		}
 	}
-	return "", fmt.Errorf("%w: the region is not known: %s does not tell it; set auth.region or AWS_REGION", lift.Misconfigured, host)
+	return "", fmt.Errorf("%w: the region is not known: the host %s does not contain it; set auth.region or AWS_REGION", lift.Misconfigured, host)
 }
 
-// payload is the hash of the body, or the word that it is not signed.
+// payload returns the hash of the body, or the word for an unsigned one.
 func (s *Signer) payload(body *lift.Body) (string, error) {
 	if s.Service == Lattice {
-		return unsigned, nil // it takes nothing else, by its documentation
+		return unsigned, nil // Lattice accepts nothing else, according to its documentation
 	}
 	content, whole := body.Complete()
 	if !whole {
-		return "", fmt.Errorf("%w: the body is still coming in, and all of it is to be signed", lift.InvalidCall)
+		return "", fmt.Errorf("%w: the body has not arrived whole, and the signature covers all of it", lift.InvalidCall)
 	}
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// canonicalPath is an escaped path without empty and dot segments, as it is to be
+// canonicalPath returns an escaped path without empty and dot segments, as it must be
 // signed (RFC 3986, section 5.2.4, and AWS's own merging of slashes).
 func canonicalPath(p string) string {
 	if p == "" || p == "*" {
@@ -161,13 +161,13 @@ func canonicalPath(p string) string {
 	return clean
 }
 
-// checkQuery refuses what Go and others do not read alike.
+// checkQuery refuses a query that Go and other servers read in different ways.
 func checkQuery(raw string) error {
 	if strings.Contains(raw, ";") {
-		return fmt.Errorf("%w: the query holds a semicolon, which some take for an ampersand, so that it cannot be signed; write %%3B", lift.InvalidCall)
+		return fmt.Errorf("%w: the query contains a semicolon, which some servers read as an ampersand, so it cannot be signed; write %%3B", lift.InvalidCall)
 	}
 	if _, err := url.ParseQuery(raw); err != nil {
-		return fmt.Errorf("%w: the query is not properly percent-encoded, so that it cannot be signed", lift.InvalidCall)
+		return fmt.Errorf("%w: the query is not correctly percent-encoded, so it cannot be signed; correct the encoding", lift.InvalidCall)
 	}
 	return nil
 }

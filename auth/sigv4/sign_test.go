@@ -167,12 +167,12 @@ func TestSignErrors(t *testing.T) {
 	}{
 		"no credentials": {Config{Region: "us-east-1", Source: NewSource(SourceOptions{})}, "/", nil, nil, lift.Misconfigured, "there are no credentials; set AWS_ACCESS_KEY_ID"},
 		"elsewhere":      {Config{Region: "us-east-1", Source: NewSource(SourceOptions{Lookup: env("AWS_WEB_IDENTITY_TOKEN_FILE", "/x")})}, "/", nil, nil, lift.Misconfigured, "AWS_WEB_IDENTITY_TOKEN_FILE is set, and not read here"},
-		"half":           {Config{Region: "us-east-1", Source: NewSource(SourceOptions{Lookup: env(keyVariable, "x")})}, "/", nil, nil, lift.Misconfigured, "one is set and one is not"},
-		"no region":      {Config{Source: keyed(testKey)}, "/", nil, nil, lift.Misconfigured, "the region is not known: h does not tell it"},
+		"half":           {Config{Region: "us-east-1", Source: NewSource(SourceOptions{Lookup: env(keyVariable, "x")})}, "/", nil, nil, lift.Misconfigured, "only one of AWS_ACCESS_KEY_ID"},
+		"no region":      {Config{Source: keyed(testKey)}, "/", nil, nil, lift.Misconfigured, "the region is not known: the host h does not contain it"},
 		"semicolon":      {Config{Region: "us-east-1", Source: keyed(testKey)}, "/?a;b", nil, nil, lift.InvalidCall, "write %3B"},
 		"query":          {Config{Region: "us-east-1", Source: keyed(testKey)}, "/?a=%zz", nil, nil, lift.InvalidCall, "percent-encoded"},
 		"bearer":         {Config{Region: "us-east-1", Source: keyed(testKey)}, "/", []string{"Authorization", "Bearer hunter2"}, nil, lift.InvalidCall, "an Authorization of its own"},
-		"live":           {Config{Region: "us-east-1", Source: keyed(testKey)}, "/", nil, stream, lift.InvalidCall, "still coming in"},
+		"live":           {Config{Region: "us-east-1", Source: keyed(testKey)}, "/", nil, stream, lift.InvalidCall, "has not arrived whole"},
 	} {
 		tt.c.Service = ExecuteAPI
 		err := New(tt.c).Sign(t.Context(), request(t, "GET", "h", tt.target, tt.header...), tt.body)

@@ -13,43 +13,44 @@ import (
 )
 
 const (
-	// early is how long before they expire credentials are renewed: as the SDKs of
-	// AWS do, so that what is signed with them has time to arrive.
+	// early is how long before their expiry credentials are renewed, as in AWS's SDKs:
+	// a signed request needs time to arrive.
 	early = 5 * time.Minute
-	// fetchLimit bounds one renewal, retryAfter is the pause after one that failed
-	// while the last ones are still good.
+	// fetchLimit is the time for one renewal. retryAfter is the pause after a failed
+	// renewal while the old credentials are still valid.
 	fetchLimit = 5 * time.Second
 	retryAfter = 10 * time.Second
 )
 
-// SourceOptions is what a [Source] is given. A zero field means its default.
+// SourceOptions configures a [Source]. A zero field means its default.
 type SourceOptions struct {
-	// Lookup reads the environment, as [os.LookupEnv] does. Default: there is none.
+	// Lookup reads the environment, as [os.LookupEnv] does. Default: an empty
+	// environment.
 	Lookup func(name string) (string, bool)
-	// Now reads the clocks; credentials expire by the wall. Default [lift.Now].
+	// Now reads the clocks; credentials expire by the wall clock. Default [lift.Now].
 	Now func() lift.Instant
-	// Log is told of renewals that failed while the last credentials still serve.
-	// Default none.
+	// Log gets a line when a renewal fails while the old credentials are still valid.
+	// Default: no log.
 	Log *slog.Logger
 }
 
-// Source gives credentials: those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+// Source supplies credentials: those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
 // AWS_SESSION_TOKEN, else those of the endpoint that AWS_CONTAINER_CREDENTIALS_FULL_URI
-// or _RELATIVE_URI names (ECS, EKS, Lambda's SnapStart), which it renews. The
-// variables are read at each use. Safe for concurrent use.
+// or _RELATIVE_URI names (ECS, EKS, Lambda's SnapStart), which it renews. The variables
+// are read at each use. Safe for concurrent use.
 type Source struct {
 	o     SourceOptions
-	fetch func(ctx context.Context) (Credentials, error) // a test has another
+	fetch func(ctx context.Context) (Credentials, error) // tests replace it
 
 	mu      sync.Mutex
 	last    Credentials
-	got     lift.Instant  // when they came
-	renewal chan struct{} // closed when the renewal that runs has ended; nil: none runs
-	tried   lift.Instant  // when the last one that failed had ended
+	got     lift.Instant  // when last was received
+	renewal chan struct{} // closed when the running renewal has ended; nil: none is running
+	tried   lift.Instant  // when the last failed renewal ended
 	failed  error
 }
 
-// NewSource returns a source. It reads and asks nothing until it is used.
+// NewSource returns a source. It reads and sends nothing until it is used.
 func NewSource(o SourceOptions) *Source {
 	if o.Lookup == nil {
 		o.Lookup = func(string) (string, bool) { return "", false }
@@ -65,10 +66,10 @@ func NewSource(o SourceOptions) *Source {
 	return s
 }
 
-// Credentials returns what to sign with now. It waits for a renewal, until ctx
-// ends, only if there is nothing else to sign with: the last ones serve until they
-// expire, by the wall clock at this moment, whatever a freeze did in between. An
-// error is [lift.Misconfigured], says what is missing, and holds no secret.
+// Credentials returns the credentials to sign with now. It waits for a renewal, until
+// ctx ends, only if it has no valid credentials: the old ones are valid until they
+// expire by the wall clock, freezes included. An error is [lift.Misconfigured], says
+// what is missing, and contains no secret.
 func (s *Source) Credentials(ctx context.Context) (Credentials, error) {
 	if c, ok, err := fromVariables(s.o.Lookup); ok || err != nil {
 		return c, err
@@ -91,7 +92,7 @@ func (s *Source) Credentials(ctx context.Context) (Credentials, error) {
 	}
 }
 
-// elsewhere says what the environment names that is not read here.
+// elsewhere names sources of credentials in the environment that Lift does not read.
 func (s *Source) elsewhere() string {
 	for _, name := range []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 		if v, _ := s.o.Lookup(name); v != "" {
@@ -101,8 +102,8 @@ func (s *Source) elsewhere() string {
 	return ""
 }
 
-// held is what is held, and what to wait for if that is nothing good. first: a
-// renewal that has failed may be tried once more.
+// held returns the credentials at hand or, if they are not valid, the renewal to wait
+// for. first says that a failed renewal may be tried once more.
 func (s *Source) held(first bool) (Credentials, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +130,7 @@ func (s *Source) held(first bool) (Credentials, <-chan struct{}, error) {
 	case s.failed != nil:
 		return Credentials{}, nil, fmt.Errorf("%w: there are no credentials: %w", lift.Misconfigured, s.failed)
 	default:
-		return Credentials{}, nil, fmt.Errorf("%w: the credentials that were given expired at %s already; is this clock right?", lift.Misconfigured, s.last.Expires.UTC().Format(time.RFC3339))
+		return Credentials{}, nil, fmt.Errorf("%w: the credentials that the endpoint supplied had already expired at %s; is this clock right?", lift.Misconfigured, s.last.Expires.UTC().Format(time.RFC3339))
 	}
 }
 
@@ -162,8 +163,8 @@ func (s *Source) contained(ctx context.Context) (c Credentials, err error) {
 	return s.fetch(ctx)
 }
 
-// refused says that AWS did not take the credentials that there were at that
-// moment: the next call gets others, if there are any.
+// refused notes that AWS refused the credentials of that moment: the next call gets
+// others, if there are any.
 func (s *Source) refused(at lift.Instant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

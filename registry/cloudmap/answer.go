@@ -14,7 +14,7 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// The attributes that have a meaning to Cloud Map itself, to ECS, and to Lift.
+// Attributes with a meaning to Cloud Map itself, to ECS, and to Lift.
 const (
 	ipv4Attribute   = "AWS_INSTANCE_IPV4"
 	ipv6Attribute   = "AWS_INSTANCE_IPV6"
@@ -28,7 +28,7 @@ const (
 // maxWeight is the largest weight of an endpoint.
 const maxWeight = 1000
 
-// answer is what one answer says.
+// answer is the content of one answer.
 type answer struct {
 	set      []lift.Endpoint // never nil, sorted by id
 	revision int64
@@ -39,16 +39,16 @@ type instance struct {
 	Attributes map[string]string
 }
 
-// parse reads an answer to DiscoverInstances. port is for instances without one.
-// Instances that cannot be connected to are left out; if that leaves nobody, it is
-// an error.
+// parse reads an answer to DiscoverInstances. port is for instances without one. It
+// leaves out instances without a usable address; if no instance is left, it returns an
+// error.
 func parse(text []byte, port int) (answer, error) {
 	var got struct {
 		Instances         *[]instance
 		InstancesRevision int64
 	}
 	if err := json.Unmarshal(text, &got); err != nil || got.Instances == nil {
-		return answer{}, errors.New("what it answers is not the JSON that was expected; is that Cloud Map?")
+		return answer{}, errors.New("its answer is not the expected JSON; is that Cloud Map?")
 	}
 	a := answer{set: make([]lift.Endpoint, 0, len(*got.Instances)), revision: got.InstancesRevision}
 	var lost error
@@ -61,7 +61,7 @@ func parse(text []byte, port int) (answer, error) {
 		a.set = append(a.set, ep)
 	}
 	if len(a.set) == 0 && lost != nil {
-		return answer{}, fmt.Errorf("no instance can be connected to, such as %w", lost)
+		return answer{}, fmt.Errorf("no instance has a usable address and port; for example, %w", lost)
 	}
 	slices.SortFunc(a.set, func(x, y lift.Endpoint) int { return cmp.Compare(x.ID, y.ID) })
 	a.set = slices.CompactFunc(a.set, func(x, y lift.Endpoint) bool { return x.ID == y.ID })
@@ -76,7 +76,7 @@ func parseRevision(text []byte) (int64, error) {
 	return *got.InstancesRevision, nil
 }
 
-// endpoint is what one instance says.
+// endpoint returns the endpoint of one instance.
 func (i *instance) endpoint(port int) (lift.Endpoint, error) {
 	ep := lift.Endpoint{ID: i.InstanceID, Zone: cmp.Or(i.Attributes[zoneAttribute], i.Attributes[ecsZone])}
 	if ep.ID == "" {
@@ -107,13 +107,13 @@ func (i *instance) endpoint(port int) (lift.Endpoint, error) {
 	return ep, nil
 }
 
-// host is where the instance is: IPv4 before IPv6 before a name.
+// host returns the instance's host: IPv4 before IPv6 before a name.
 func (i *instance) host() (string, error) {
 	for _, name := range []string{ipv4Attribute, ipv6Attribute} {
 		if s, ok := i.Attributes[name]; ok {
 			a, err := netip.ParseAddr(s)
 			if a = a.Unmap(); err != nil || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" {
-				return "", fmt.Errorf("its %s is no address to connect to", name)
+				return "", fmt.Errorf("its %s is not a usable address", name)
 			}
 			return a.String(), nil
 		}

@@ -28,7 +28,7 @@ func TestParse(t *testing.T) {
 		"a mixture": {`{"Instances":[{"InstanceId":"b","Attributes":{"AWS_INSTANCE_IPV4":"10.0.0.2"}},{"InstanceId":"x"},{"InstanceId":"a","Attributes":{"AWS_INSTANCE_IPV4":"10.0.0.1"}},{"InstanceId":"a","Attributes":{"AWS_INSTANCE_IPV4":"10.0.0.1"}}]}`, "a 10.0.0.1:8080|b 10.0.0.2:8080", ""},
 
 		"bad port":    {one(ipv4Attribute, "10.0.0.1", portAttribute, "http"), "", "no AWS_INSTANCE_PORT"},
-		"bad address": {one(ipv4Attribute, "0.0.0.0"), "", "its AWS_INSTANCE_IPV4 is no address"},
+		"bad address": {one(ipv4Attribute, "0.0.0.0"), "", "its AWS_INSTANCE_IPV4 is not a usable address"},
 		"bad name":    {one(nameAttribute, "x/y"), "", "neither"},
 		"no address":  {one("color", "blue"), "", "i: it has neither AWS_INSTANCE_IPV4"},
 		"no id":       {`{"Instances":[{}]}`, "", "without an InstanceId"},

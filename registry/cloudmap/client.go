@@ -19,14 +19,14 @@ import (
 const (
 	// target names an operation: AWS's JSON 1.1 protocol.
 	target = "Route53AutoNaming_v20170314."
-	// maxResults is the most instances that the API tells of.
+	// maxResults is the most instances that the API returns.
 	maxResults = 1000
-	// maxAnswer bounds what is read of an answer, in bytes: 1,000 instances with 30
-	// attributes of 1,279 bytes are 38 MB, and common ones have a handful.
+	// maxAnswer limits how much of an answer is read, in bytes: 1,000 instances with 30
+	// attributes of 1,279 bytes are 38 MB, but instances commonly have a handful.
 	maxAnswer = 16 << 20
 )
 
-// apiError is an answer of the API other than 200.
+// apiError is an answer of the API whose status is not 200.
 type apiError struct {
 	status        int
 	kind, message string
@@ -68,16 +68,16 @@ func (r *Registry) latest(ctx context.Context, service string) (int64, error) {
 	return parseRevision(text)
 }
 
-// revisions reports whether there is use in asking for them.
+// revisions reports whether it makes sense to ask for revisions.
 func (r *Registry) revisions() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.mute
 }
 
-// gaveUp reports whether err says that revisions will never be told, as by fakes
-// that do not know of them and roles that may not ask. The whole set is asked for
-// instead from then on.
+// gaveUp reports whether err means that the API will never return revisions: because a
+// fake has none, or the role may not ask. From then on Lift asks for the whole set
+// instead.
 func (r *Registry) gaveUp(err error) bool {
 	e, ok := errors.AsType[*apiError](err)
 	if !ok {
@@ -93,7 +93,7 @@ func (r *Registry) gaveUp(err error) bool {
 	return unknown
 }
 
-// exchange asks one question and returns the answer's text.
+// exchange sends one question and returns the answer's text.
 func (r *Registry) exchange(ctx context.Context, operation, service string, question any) ([]byte, error) {
 	body, err := json.Marshal(question)
 	if err != nil {
@@ -101,7 +101,7 @@ func (r *Registry) exchange(ctx context.Context, operation, service string, ques
 	}
 	u, err := url.Parse(r.Endpoint)
 	if err != nil {
-		return nil, errors.New("Cloud Map: the endpoint is no URL")
+		return nil, errors.New("Cloud Map: the endpoint is not a URL")
 	}
 	u.Path = "/"
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
@@ -140,7 +140,7 @@ func (r *Registry) exchange(ctx context.Context, operation, service string, ques
 	return nil, r.refusal(resp, operation, service, text, began)
 }
 
-// refusal is what an answer other than 200 says, and what would put it right.
+// refusal says what an answer whose status is not 200 means, and what to do.
 func (r *Registry) refusal(resp *http.Response, operation, service string, text []byte, began lift.Instant) error {
 	e := &apiError{status: resp.StatusCode, message: "no reason given"}
 	var said struct {

@@ -1,4 +1,5 @@
-// Package cloudmap learns from AWS Cloud Map who serves what. It asks for the whole
-// set now and then, and in between, for little, whether it has changed; where
-// environments freeze it asks beside invocations that call the service, and seldom.
+// Package cloudmap learns the endpoints of services from AWS Cloud Map. It asks for the
+// whole set from time to time, and in between, at little cost, whether the set has
+// changed. Where environments freeze it asks seldom, and only beside invocations that
+// call the service.
 package cloudmap

@@ -17,63 +17,64 @@ import (
 	"github.com/liftmesh/lift/registry/pace"
 )
 
-// Health says which instances are told of. It is not looked at where a service has
-// no health checks.
+// Health selects instances by their health. It has no effect on a service without
+// health checks.
 type Health string
 
 const (
-	// Healthy are those whose check passes.
+	// Healthy selects the instances whose check passes.
 	Healthy Health = "HEALTHY"
-	// All are all.
+	// All selects all instances.
 	All Health = "ALL"
-	// HealthyOrElseAll are those whose check passes, or all if that is none.
+	// HealthyOrElseAll selects the instances whose check passes, or all if none passes.
 	HealthyOrElseAll Health = "HEALTHY_OR_ELSE_ALL"
 )
 
-// Signer signs questions, and is told of answers that may refuse a signature, as
-// sigv4.Signer does.
+// Signer signs questions, and gets the answers that may refuse a signature. A
+// sigv4.Signer is one.
 type Signer interface {
 	Sign(ctx context.Context, r *http.Request, body *lift.Body) error
 	Refused(status int, date, kind string, content []byte, began lift.Instant) (why string)
 }
 
-// Config is what a [Registry] is made from. A zero field means its default.
+// Config configures a [Registry]. A zero field means its default.
 type Config struct {
 	// Endpoint is the URL of the API. Required.
 	Endpoint string
 	// Namespace is the namespace's name. Required.
 	Namespace string
-	// Health says which instances are meant. Default Healthy.
+	// Health selects instances by their health. Default Healthy.
 	Health Health
-	// Attributes that an instance has to have.
+	// Attributes lists attributes that an instance must have.
 	Attributes map[string]string
-	// Port is that of instances that are registered without one.
+	// Port is the port of instances that are registered without one.
 	Port int
-	// Poll is how often the revision is asked for, Refetch how often the whole set
-	// is, for changes of health are no new revision; each up to a quarter more at
-	// random. Default 5 s and 30 s.
+	// Poll is the time between two questions for the revision. Refetch is the same for
+	// the whole set, because a change of health does not change the revision. Up to a
+	// quarter is added to each, at random. Default 5 s and 30 s.
 	Poll, Refetch time.Duration
 	// Freezes says that this process may be frozen at any time.
 	Freezes bool
-	// Signer signs the questions. Default none does.
+	// Signer signs the questions. Default: they are not signed.
 	Signer Signer
 	// Do sends a request. Default net/http, without a proxy.
 	Do func(*http.Request) (*http.Response, error)
 	// Now reads the clocks. Default [lift.Now].
 	Now func() lift.Instant
-	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
+	// Rand returns random bits; it must be safe for concurrent use. Default
+	// [rand.Uint64].
 	Rand func() uint64
 }
 
-// Registry tells who serves a service of one namespace. It is safe for concurrent
-// use.
+// Registry tells which endpoints serve a service of one namespace. It is safe for
+// concurrent use.
 type Registry struct {
 	Config
-	idle func() // closes connections that nobody uses
+	idle func() // closes idle connections
 
 	mu      sync.Mutex
 	watches map[*watch]bool
-	mute    bool // the API does not know of revisions, or may not be asked
+	mute    bool // the API has no revisions, or the role may not ask for them
 }
 
 var (
@@ -95,7 +96,7 @@ func New(c Config) *Registry {
 	}
 	r := &Registry{Config: c, idle: func() {}, watches: make(map[*watch]bool)}
 	if c.Do == nil {
-		// Across a freeze nothing is kept open.
+		// No connection is kept open across a freeze.
 		t := &http.Transport{DialContext: (&net.Dialer{}).DialContext, ForceAttemptHTTP2: true, DisableKeepAlives: c.Freezes, IdleConnTimeout: c.Refetch + 10*time.Second}
 		client := &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 		r.Do, r.idle = client.Do, t.CloseIdleConnections
@@ -114,7 +115,7 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 			case ctx.Err() != nil:
 				return
 			case err != nil && w.Straddled():
-				w.Due(ctx, 0) // a freeze lay inside: that says nothing of Cloud Map
+				w.Due(ctx, 0) // a freeze lies inside, so the error says nothing about Cloud Map
 				continue
 			case err != nil:
 				w.failures++

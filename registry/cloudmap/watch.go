@@ -9,14 +9,13 @@ import (
 )
 
 const (
-	// limit is for one question.
+	// limit is the time for one question.
 	limit = 5 * time.Second
 	// frozenEvery is the least time between two questions where environments freeze.
 	frozenEvery = 30 * time.Second
 )
 
-// watch is one watch of a service and what it remembers from question to
-// question.
+// watch is one watch of a service, and its state between questions.
 type watch struct {
 	*Registry
 	*pace.Pace
@@ -24,11 +23,11 @@ type watch struct {
 	told     []lift.Endpoint // nil: none yet
 	failures int
 	revision int64
-	whole    lift.Instant  // when the set was last asked for as a whole, with success
-	refetch  time.Duration // after which it is again
+	whole    lift.Instant  // when the whole set was last received
+	refetch  time.Duration // after which the whole set is asked for again
 }
 
-// ask puts one question, or two. A nil set without an error says that nothing has
+// ask sends one question, or two. A nil set without an error means that nothing has
 // changed.
 func (w *watch) ask(ctx context.Context) ([]lift.Endpoint, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -52,7 +51,7 @@ func (w *watch) ask(ctx context.Context) ([]lift.Endpoint, error) {
 	return a.set, nil
 }
 
-// pause returns when the next question is due, or ctx has ended.
+// pause returns when the next question is due, or when ctx has ended.
 func (w *watch) pause(ctx context.Context) {
 	switch {
 	case w.failures > 0:

@@ -134,7 +134,7 @@ func TestErrors(t *testing.T) {
 		"service":   {func(f *fake) { f.refuses["DiscoverInstances"] = "ServiceNotFound" }, `is cloudmap.service "orders" right`},
 		"denied":    {func(f *fake) { f.refuses["DiscoverInstances"] = "AccessDeniedException" }, "allow the role servicediscovery:DiscoverInstances"},
 		"hangs":     {func(f *fake) { f.hangs = time.Hour }, "no answer within 5s"},
-		"no port":   {func(f *fake) { f.instances = []map[string]string{{"id": "a", ipv4Attribute: "10.0.0.1"}} }, "orders in shop: no instance can be connected to, such as a: it has no AWS_INSTANCE_PORT; register it with one, or set cloudmap.port"},
+		"no port":   {func(f *fake) { f.instances = []map[string]string{{"id": "a", ipv4Attribute: "10.0.0.1"}} }, "orders in shop: no instance has a usable address and port; for example, a: it has no AWS_INSTANCE_PORT; register it with one, or set cloudmap.port"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFake()

@@ -11,13 +11,13 @@ import (
 type address struct {
 	scheme string // http or https
 	host   string // as requests name it, with its port
-	prefix string // before the API's paths, "" mostly
+	prefix string // put before the API's paths; mostly ""
 	path   string // of the unix socket, "" for TCP
 }
 
 var errAddress = errors.New("want http://host:8500, https://host:8501 or unix:///path/of/a.sock")
 
-// CheckAddress tells what is wrong with an address of Consul, nil if nothing is.
+// CheckAddress returns why s is not an address of Consul, or nil.
 func CheckAddress(s string) error {
 	_, err := parseAddress(s)
 	return err
@@ -38,9 +38,9 @@ func parseAddress(s string) (address, error) {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", strings.ContainsAny(u.Host, " @"):
 		return address{}, errAddress
 	case u.User != nil:
-		return address{}, errors.New("want no user in it; a token goes into token")
+		return address{}, errors.New("the address contains a user; remove it, and put a token into the key token")
 	case u.RawQuery != "" || u.Fragment != "":
-		return address{}, errors.New("want nothing after the path; datacenter, namespace and partition have keys of their own")
+		return address{}, errors.New("the address has something after its path; remove it: datacenter, namespace and partition have their own keys")
 	}
 	host := u.Host
 	if u.Port() == "" {
@@ -53,7 +53,7 @@ func parseAddress(s string) (address, error) {
 	return address{scheme: u.Scheme, host: host, prefix: strings.TrimSuffix(u.Path, "/")}, nil
 }
 
-// String is the address as people write it.
+// String returns the address as people write it.
 func (a address) String() string {
 	if a.path != "" {
 		return "unix://" + a.path

@@ -39,11 +39,11 @@ func TestBadConsul(t *testing.T) {
 		"unknown token":  {text(403, "ACL not found"), `refuses the token of $T (403 "ACL not found")`},
 		"redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://elsewhere/", http.StatusTemporaryRedirect)
-		}, `it redirects to "http://elsewhere/", which is not followed with a token; name that address`},
+		}, `it redirects to "http://elsewhere/"; Lift does not send its token there; set that address if it is the right one`},
 		"slow":             {slow, "did not answer in time"},
 		"hung":             {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "did not answer in time"},
-		"hidden by an ACL": {with("X-Consul-Results-Filtered-By-Acls", "true", "[]"), `hides who serves "orders" from the token of $T; it needs service:read on "orders" and node:read`},
-		"no leader":        {with("X-Consul-Knownleader", "false", "[]"), "by a server that knows no leader"},
+		"hidden by an ACL": {with("X-Consul-Results-Filtered-By-Acls", "true", "[]"), `hides the instances of "orders" from the token of $T; it needs service:read on "orders" and node:read`},
+		"no leader":        {with("X-Consul-Knownleader", "false", "[]"), "but knows no leader"},
 		"no address":       {text(200, `[{"Node":{},"Service":{"ID":"a"},"Checks":[]}]`), "none that passes its checks has an address and a port"},
 		"hangs up":         {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
 	} {
@@ -122,7 +122,7 @@ func TestMissingQuery(t *testing.T) {
 		f := newFake(t)
 		f.fails(404, "Query not found")
 		w := follow(t, f.client(t, nil).Registry(Source{Query: true}), "near-orders")
-		w.want(t, `error: consul at http://127.0.0.1:8500: no prepared query "near-orders" is there`)
+		w.want(t, `error: consul at http://127.0.0.1:8500: there is no prepared query "near-orders"`)
 	})
 }
 
@@ -146,7 +146,7 @@ func TestTokenFromAFile(t *testing.T) {
 		if err := ask(); err == nil || !strings.Contains(err.Error(), "the token's file: open "+file+": no such file") {
 			t.Errorf("no file: %v", err)
 		}
-		for text, want := range map[string]string{"": "is empty", " \n": "is empty", "a b": "more than one word", "a\x00": "more than one word", strings.Repeat("a", 1<<17): "more than one word"} {
+		for text, want := range map[string]string{"": "is empty", " \n": "is empty", "a b": "one word of plain characters", "a\x00": "one word of plain characters", strings.Repeat("a", 1<<17): "one word of plain characters"} {
 			write(text)
 			if err := ask(); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%.10q: %v, want %q", text, err, want)

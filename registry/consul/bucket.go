@@ -3,9 +3,9 @@ package consul
 import "time"
 
 const (
-	// burst is how many blocking queries may follow each other at once, refill
-	// the time that one more takes to be allowed. Consul's documentation suggests
-	// 2 and 15 s; see docs/decisions/0020-consul-discovery.md.
+	// burst is how many blocking queries may follow each other at once; one more is
+	// allowed after each refill. Consul's documentation suggests 2 and 15 s; see
+	// docs/decisions/0020-consul-discovery.md.
 	burst  = 4
 	refill = 5 * time.Second
 )

@@ -17,53 +17,53 @@ import (
 
 // Config is how a [Client] reaches Consul. A zero field means its default.
 type Config struct {
-	// Address is that of an agent or a server: http://host:8500,
-	// https://host:8501, unix:///path/of/a.sock, or host:port for HTTP. A path
-	// after the host is put before those of Consul's API. Default
-	// http://127.0.0.1:8500.
+	// Address is the address of an agent or a server: http://host:8500,
+	// https://host:8501, unix:///path/of/a.sock, or host:port for HTTP. A path after
+	// the host is put before the paths of Consul's API. Default http://127.0.0.1:8500.
 	Address string
 	// Token goes with each request.
 	Token Token
-	// TLS is for https addresses.
+	// TLS applies to https addresses.
 	TLS TLS
-	// Datacenter, Namespace and Partition are asked where a [Source] names no
-	// other. Default: those of the agent. The last two are Consul Enterprise's.
+	// Datacenter, Namespace and Partition apply to each [Source] that names no others.
+	// Default: the agent's own. Only Consul Enterprise has the last two.
 	Datacenter, Namespace, Partition string
-	// Freezes says that the process may stand still between two uses, as inside
-	// Lambda: no query is held open then.
+	// Freezes says that the process may be frozen between two uses, as inside Lambda.
+	// No query is then held open.
 	Freezes bool
-	// Wait is for how long a blocking query may be held. Default 5 min, Consul's
-	// own; at most 10 min.
+	// Wait is how long Consul may hold a blocking query. Default 5 min, Consul's own
+	// default; at most 10 min.
 	Wait time.Duration
 	// Dial opens connections. Default: TCP or the unix socket, never a proxy.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Now reads the clocks. Default [lift.Now].
 	Now func() lift.Instant
-	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
+	// Rand returns random bits; it must be safe for concurrent use. Default
+	// [rand.Uint64].
 	Rand func() uint64
 }
 
 const (
-	// DefaultAddress is where an agent listens beside one.
+	// DefaultAddress is where an agent on the same machine listens.
 	DefaultAddress = "http://127.0.0.1:8500"
-	// defaultWait is Consul's own default of a blocking query.
+	// defaultWait is Consul's own default for a blocking query.
 	defaultWait = 5 * time.Minute
-	// connectTimeout is for a connection, its TLS handshake apart.
+	// connectTimeout limits a TCP connect, and again the TLS handshake.
 	connectTimeout = 3 * time.Second
 	// idleTimeout closes a connection that no query uses.
 	idleTimeout = time.Minute
-	// maxHeader bounds the head of an answer.
+	// maxHeader limits the head of an answer.
 	maxHeader = 64 << 10
 )
 
-// Client is one way to one Consul, shared by the registries of all services and
-// by the registrar. Safe for concurrent use.
+// Client reaches one Consul. The registries of all services and the registrar share it.
+// Safe for concurrent use.
 type Client struct {
 	Config
 	at        address
 	api       *api.Client
 	transport *http.Transport
-	most      int // of an answer, in bytes; tests have less
+	most      int // the largest answer, in bytes; tests set less
 	probeDial dialer
 }
 
@@ -94,15 +94,15 @@ func New(c Config) (*Client, error) {
 		DialTLSContext:         client.dialTLS,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeader,
-		// A connection that lives through a freeze is one that nobody can trust,
-		// and a read every 30 s can pay for its own.
+		// A connection that lives through a freeze cannot be trusted, and one connect
+		// for a read every 30 s is cheap.
 		DisableKeepAlives: c.Freezes,
 	}
 	client.api, err = api.NewClient(&api.Config{
 		Address: at.host, Scheme: at.scheme, PathPrefix: at.prefix,
 		Datacenter: c.Datacenter, Namespace: c.Namespace, Partition: c.Partition,
 		HttpClient: &http.Client{Transport: &exchange{client}},
-		// Any, so that the library does not look for one by itself; exchange sets
+		// Any token, so that the library does not look for one by itself; exchange sets
 		// the right one.
 		Token: "unset",
 	})
@@ -112,8 +112,8 @@ func New(c Config) (*Client, error) {
 	return client, nil
 }
 
-// Loopback reports whether the address is one of this machine alone. Inside
-// Lambda nobody listens there.
+// Loopback reports whether the address is one of this machine itself. Inside Lambda
+// nothing listens there.
 func (c *Client) Loopback() bool {
 	if c.at.path != "" {
 		return true
@@ -133,8 +133,7 @@ func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	return c.Dial(ctx, network, addr)
 }
 
-// dialTLS reads the certificates anew for each connection, so that renewed ones
-// take effect.
+// dialTLS reads the certificates for each connection, so that renewed ones take effect.
 func (c *Client) dialTLS(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

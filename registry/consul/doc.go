@@ -1,15 +1,14 @@
-// Package consul is the registry of those who have a Consul: who serves a
-// service, by its health endpoints or a prepared query, and the announcement of
-// oneself.
+// Package consul is the registry for Consul. It learns the endpoints of a service from
+// Consul's health endpoints or a prepared query, and announces instances.
 //
-// Where nothing freezes a watch holds one blocking query open, so that a change
-// is known within milliseconds. Where environments freeze none is ever held:
-// thousands of them would keep the servers busy with queries that nobody waits
-// for. There a watch reads plainly, once at its start and then when
-// [Registry.Needed] says that the service is in use, every 30 s at most, over a
+// Where nothing freezes, a watch keeps one blocking query open, and so learns of a
+// change within milliseconds. Where environments freeze it never does: thousands of
+// environments would keep the servers busy with queries whose answers nobody reads.
+// There a watch uses plain reads: one at its start, and later ones when
+// [Registry.Needed] says that the service is in use, every 30 s at most, each over a
 // connection that is closed after the answer.
 //
-// A set that has been told stays until Consul tells another: an error, an answer
-// without a leader that says "nobody", or one that an ACL has emptied are not
-// taken for an empty set.
+// A set is kept until Consul reports another one. An error, an empty answer from a
+// server without a leader, and an answer that an ACL has emptied do not count as an
+// empty set.
 package consul

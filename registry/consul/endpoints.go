@@ -12,19 +12,19 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// zoneMeta is the key of a service's or node's metadata that tells the zone
-// where there is no locality, which Consul Enterprise alone acts on.
+// zoneMeta is the key of a service's or node's metadata that names the zone. It is read
+// if there is no locality, which only Consul Enterprise has.
 const zoneMeta = "zone"
 
 // maxWeight is the largest weight in Consul.
 const maxWeight = 1<<16 - 1
 
-// endpoints is the set that Consul's instances make: those that are passing and
-// can be connected to, in order. It is never nil.
+// endpoints returns the set for Consul's instances: those that are passing and have a
+// usable address, in order. It is never nil.
 //
-// Consul's ids are unique on their node alone. They are kept where they tell
-// instances apart, so that they read as people gave them; a service's name as
-// its id, which is Consul's default, never is.
+// Consul's ids are unique only on their node. An id that is unique is kept as it was
+// given; any other gets its node before it, and so does an id that is the service's
+// name, which is Consul's default.
 func endpoints(entries []*api.ServiceEntry) []lift.Endpoint {
 	set := make([]lift.Endpoint, 0, len(entries))
 	nodes := make([]string, 0, len(entries))
@@ -54,8 +54,8 @@ func passing(e *api.ServiceEntry) bool {
 	return e != nil && !slices.Contains(e.Checks, nil) && e.Checks.AggregatedStatus() == api.HealthPassing
 }
 
-// endpoint is what one entry says; ok is false for one that is not passing or has
-// no address to connect to.
+// endpoint returns the endpoint of one entry; ok is false if it is not passing or has
+// no usable address.
 func endpoint(e *api.ServiceEntry) (ep lift.Endpoint, ok bool) {
 	if !passing(e) || e.Service == nil || e.Node == nil {
 		return lift.Endpoint{}, false
@@ -76,12 +76,12 @@ func endpoint(e *api.ServiceEntry) (ep lift.Endpoint, ok bool) {
 	}, true
 }
 
-// oddInHost reports whether r stands in no address.
+// oddInHost reports whether r cannot occur in a host.
 func oddInHost(r rune) bool {
 	return r <= ' ' || r > '~' || strings.ContainsRune(`/\?#@"<>[]`, r)
 }
 
-// zone is the service's own if it says one, else its node's.
+// zone returns the service's own zone if it has one, else its node's.
 func zone(e *api.ServiceEntry) string {
 	for _, l := range []*api.Locality{e.Service.Locality, e.Node.Locality} {
 		if l != nil && l.Zone != "" {

@@ -13,8 +13,8 @@ import (
 	"github.com/hashicorp/consul/api"
 )
 
-// explain turns what the library says into one sentence: where, what, and what
-// would put it right. need is the permission that the request takes.
+// explain turns an error of the library into one sentence: where, what is wrong, and
+// what to do. need is the permission that the request needs.
 func (c *Client) explain(err error, need string) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // the rest is the query's text
@@ -26,7 +26,7 @@ func (c *Client) explain(err error, need string) error {
 	_, kind := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
 	case syntax || kind:
-		return fmt.Errorf("consul at %s answers what is no answer of Consul's (is it Consul?): %w", c.at, err)
+		return fmt.Errorf("consul at %s sent an answer that is not Consul's (is it Consul?): %w", c.at, err)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("consul at %s ended its answer early: %w", c.at, err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -36,7 +36,7 @@ func (c *Client) explain(err error, need string) error {
 	}
 }
 
-// refusal is what an answer of another status than 200 means.
+// refusal explains an answer whose status is not 200.
 func (c *Client) refusal(s api.StatusError, need string) string {
 	text := brief(s.Body)
 	switch {
@@ -47,7 +47,7 @@ func (c *Client) refusal(s api.StatusError, need string) string {
 	}
 }
 
-// brief is the beginning of a text, fit for a log line.
+// brief returns the beginning of a text, in a form for a log line.
 func brief(text string) string {
 	const most = 200
 	text = strings.TrimSpace(text)
@@ -57,7 +57,7 @@ func brief(text string) string {
 	return fmt.Sprintf("%q", text)
 }
 
-// lost reports whether Consul does not know what was asked about.
+// lost reports whether err says that Consul does not know the thing it was asked about.
 func lost(err error) bool {
 	s, ok := errors.AsType[api.StatusError](err)
 	return ok && (s.Code == http.StatusNotFound || s.Code == http.StatusInternalServerError && strings.Contains(s.Body, "Unknown check"))

@@ -7,14 +7,15 @@ import (
 )
 
 const (
-	// maxAnswer bounds an answer, about 10,000 instances with their checks.
+	// maxAnswer limits an answer: it is enough for about 10,000 instances with their
+	// checks.
 	maxAnswer = 16 << 20
-	// maxComplaint bounds what is read of an answer that is an error.
+	// maxComplaint limits how much of an error answer is read.
 	maxComplaint = 4 << 10
 )
 
-// exchange is one request and its answer: it adds the token, follows nothing and
-// bounds what is read.
+// exchange makes one request: it adds the token, follows no redirect and limits how
+// much it reads.
 type exchange struct{ *Client }
 
 // RoundTrip implements [http.RoundTripper].
@@ -39,15 +40,15 @@ func (e *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 	case resp.StatusCode == http.StatusOK:
 		resp.Body = &bounded{resp.Body, e.most, e.most}
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		_ = resp.Body.Close() // of no use, and the connection neither
-		return nil, fmt.Errorf("it redirects to %.200q, which is not followed with a token; name that address", resp.Header.Get("Location"))
+		_ = resp.Body.Close() // neither the body nor the connection is used again
+		return nil, fmt.Errorf("it redirects to %.200q; Lift does not send its token there; set that address if it is the right one", resp.Header.Get("Location"))
 	default:
 		resp.Body = clipped{io.LimitReader(resp.Body, maxComplaint), resp.Body}
 	}
 	return resp, nil
 }
 
-// bounded is a body that fails where it is longer than it may be.
+// bounded is a body that fails once it is longer than most bytes.
 type bounded struct {
 	io.ReadCloser
 	left, most int
@@ -65,7 +66,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// clipped is the beginning of a body.
+// clipped is a body cut off after its beginning.
 type clipped struct {
 	io.Reader
 	io.Closer

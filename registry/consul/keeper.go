@@ -12,18 +12,18 @@ import (
 	"github.com/liftmesh/lift/registry"
 )
 
-// check is the TTL check that is kept up for an instance in Consul.
+// check is the TTL check that Lift keeps alive for an instance in Consul.
 type check struct {
 	id    string
 	ttl   time.Duration // 0: there is none
 	every time.Duration // between two signs of life
-	probe probe         // nil: it is enough that this process lives
+	probe probe         // nil: the check passes while this process lives
 }
 
-// leastTTL is a time that a busy agent, or a pause of this process, stays below.
+// leastTTL is longer than a busy agent, or a pause of this process, takes.
 const leastTTL = 10 * time.Second
 
-// checkOf returns the check that keeps up i's. Two signs of life may be lost before the
+// checkOf returns the TTL check for i. Two signs of life may be lost before the
 // instance counts as dead.
 func checkOf(i *registry.Instance, dial dialer) check {
 	w := i.Check.WithDefaults()
@@ -45,15 +45,15 @@ func checkOf(i *registry.Instance, dial dialer) check {
 	return c
 }
 
-// keeper keeps up one announcement, in a goroutine of its own.
+// keeper keeps one announcement alive, in its own goroutine.
 type keeper struct {
 	client   *Client
 	instance registry.Instance
 	check    check
 	log      *slog.Logger
 
-	status  string // as last told to Consul
-	failing string // Consul's last answer, "" if it was good
+	status  string // as last reported to Consul
+	failing string // Consul's last error, "" if it succeeded
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -85,7 +85,7 @@ func (k *keeper) end() {
 	<-k.done
 }
 
-// run gives signs of life until ctx ends.
+// run sends signs of life until ctx ends.
 func (k *keeper) run(ctx context.Context) {
 	for k.rest(ctx) {
 		status, output := k.look(ctx)
@@ -123,7 +123,7 @@ func (k *keeper) rest(ctx context.Context) bool {
 	}
 }
 
-// look asks the instance whether it is healthy.
+// look checks whether the instance is healthy.
 func (k *keeper) look(ctx context.Context) (status, output string) {
 	if k.check.probe == nil {
 		return api.HealthPassing, "Lift is alive"
@@ -135,7 +135,7 @@ func (k *keeper) look(ctx context.Context) (status, output string) {
 	return api.HealthPassing, output
 }
 
-// announce asks the instance whether it is healthy, and announces it with the answer.
+// announce checks the instance, and announces it with the result.
 func (k *keeper) announce(ctx context.Context) error {
 	var output string
 	k.status, output = k.look(ctx)
@@ -154,8 +154,8 @@ func (k *keeper) put(ctx context.Context, status string) error {
 	return k.client.api.Agent().ServiceRegisterOpts(s, api.ServiceRegisterOpts{ReplaceExistingChecks: true}.WithContext(ctx))
 }
 
-// tell gives one sign of life. Where there is no check it asks whether the
-// instance is still known.
+// tell sends one sign of life. If there is no check, it asks whether Consul still knows
+// the instance.
 func (k *keeper) tell(ctx context.Context, status, output string) error {
 	q := (&api.QueryOptions{}).WithContext(ctx)
 	if k.check.ttl == 0 {
@@ -175,7 +175,7 @@ func (k *keeper) turned(status, output string) {
 	k.log.Warn("the instance is not well; Consul is told so", "output", output)
 }
 
-// heard logs Consul's answer, once for each change.
+// heard logs Consul's answer when it has changed.
 func (k *keeper) heard(err error) {
 	if err == nil {
 		if k.failing != "" {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// probe asks an instance whether it is healthy.
+// probe checks whether an instance is healthy.
 type probe interface {
-	// ask returns a line for people, or why the instance is not healthy.
+	// ask returns a line for people to read, or why the instance is not healthy.
 	ask(ctx context.Context) (string, error)
 }
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// tcpProbe wants a connection to be accepted.
+// tcpProbe passes if the instance accepts a connection.
 type tcpProbe struct {
 	addr    string
 	timeout time.Duration
@@ -35,8 +35,8 @@ func (p tcpProbe) ask(ctx context.Context) (string, error) {
 	return "tcp " + p.addr + " accepts connections", nil
 }
 
-// httpProbe wants a status of 2xx. Each question has a connection of its own, so that
-// the remains of an earlier one are not taken for life.
+// httpProbe passes if the status is 2xx. Each probe has its own connection, so that an
+// old one that is still open does not count as a sign of life.
 type httpProbe struct {
 	url     string
 	timeout time.Duration
@@ -53,7 +53,7 @@ func (p httpProbe) ask(ctx context.Context) (string, error) {
 	req.Header.Set("User-Agent", "lift (health check)")
 	t := &http.Transport{DialContext: p.dial, DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader}
 	defer t.CloseIdleConnections()
-	resp, err := t.RoundTrip(req) // follows no redirect: it is not a sign of life, and could lead to another host
+	resp, err := t.RoundTrip(req) // does not follow redirects: one is not a sign of life, and could lead to another host
 	if err != nil {
 		return "", late(ctx, p.timeout, err)
 	}

@@ -11,19 +11,19 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// answer is what Consul says.
+// answer is Consul's answer.
 type answer struct {
 	set   []lift.Endpoint
 	index uint64
 }
 
-// errDoubtful is an answer that may be of a server that has lost the others, or has
-// just begun.
-var errDoubtful = errors.New("nobody is said to serve, by a server that knows no leader: that may not be so")
+// errDoubtful is an empty answer from a server that may have lost the others, or has
+// just started.
+var errDoubtful = errors.New("it reports no instances, but knows no leader, so that may be wrong")
 
-// read asks who serves: with an index above 0 once something has changed since,
-// or after the client's Wait. A server that is no leader may answer: all of them
-// share the work then, and a leader that is being elected is not missed.
+// read asks for the instances of the service. With an index above 0 it returns once
+// something has changed since, or after the client's Wait. Any server may answer, not
+// only the leader: the servers share the work, and an election does not matter.
 func (c *Client) read(ctx context.Context, s Source, service string, index uint64) (answer, error) {
 	q := &api.QueryOptions{AllowStale: true, WaitIndex: index, Datacenter: s.Datacenter, Namespace: s.Namespace, Partition: s.Partition}
 	if index > 0 {
@@ -52,20 +52,20 @@ func (c *Client) read(ctx context.Context, s Source, service string, index uint6
 	}
 	switch {
 	case meta.ResultsFilteredByACLs:
-		return answer{}, fmt.Errorf("consul at %s hides who serves %q from %s; it needs %s", c.at, service, c.Token, need)
+		return answer{}, fmt.Errorf("consul at %s hides the instances of %q from %s; it needs %s", c.at, service, c.Token, need)
 	case !meta.KnownLeader:
 		return answer{}, fmt.Errorf("consul at %s: %q: %w", c.at, service, errDoubtful)
 	case slices.ContainsFunc(entries, passing):
-		return answer{}, fmt.Errorf("consul at %s tells of %d instances of %q, and none that passes its checks has an address and a port", c.at, len(entries), service)
+		return answer{}, fmt.Errorf("consul at %s reports %d instances of %q, but none that passes its checks has an address and a port", c.at, len(entries), service)
 	}
 	return a, nil
 }
 
-// execute asks by a prepared query.
+// execute executes a prepared query.
 func (c *Client) execute(q *api.QueryOptions, name string) ([]*api.ServiceEntry, *api.QueryMeta, error) {
 	out, meta, err := c.api.PreparedQuery().Execute(name, q)
 	if lost(err) {
-		return nil, nil, fmt.Errorf("no prepared query %q is there, or the token may not see it; make it, or mend the name", name)
+		return nil, nil, fmt.Errorf("there is no prepared query %q, or the token may not see it; create it, or correct the name", name)
 	}
 	if err != nil {
 		return nil, nil, err

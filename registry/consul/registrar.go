@@ -15,10 +15,10 @@ import (
 	"github.com/liftmesh/lift/registry"
 )
 
-// Registrar announces instances through Consul's agent. Lift itself asks each instance
-// whether it is healthy, from where Lift runs, and tells Consul within a TTL. So only its
-// callers have to reach the instance, and one that dies together with its Lift is known
-// to be dead. Safe for concurrent use.
+// Registrar announces instances through Consul's agent. Lift itself checks each
+// instance, from where Lift runs, and reports to Consul within a TTL. So Consul need
+// not reach the instance, and an instance that dies together with its Lift becomes
+// critical. Safe for concurrent use.
 type Registrar struct {
 	client *Client
 	log    *slog.Logger
@@ -29,8 +29,8 @@ type Registrar struct {
 
 var _ registry.Registrar = (*Registrar)(nil)
 
-// Registrar returns a registrar that logs what becomes of its instances; log may be nil.
-// Close deregisters all of them.
+// Registrar returns a registrar that logs changes of its instances' health; log may be
+// nil. Close deregisters all of them.
 func (c *Client) Registrar(log *slog.Logger) *Registrar {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
@@ -38,9 +38,9 @@ func (c *Client) Registrar(log *slog.Logger) *Registrar {
 	return &Registrar{client: c, log: log, kept: make(map[string]*keeper)}
 }
 
-// Register implements [registry.Registrar]. It asks the instance whether it is healthy
-// and announces it with the answer. From then on it keeps the answer up to date, and
-// announces the instance again if Consul has lost it.
+// Register implements [registry.Registrar]. It checks the instance and announces it
+// with the result. From then on it keeps the result up to date, and announces the
+// instance again if Consul has lost it.
 func (r *Registrar) Register(ctx context.Context, i registry.Instance) error {
 	if err := i.Validate(); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (r *Registrar) Deregister(ctx context.Context, id string) error {
 	delete(r.kept, id)
 	r.mu.Unlock()
 	if k != nil {
-		k.end() // first, or it would announce anew what it finds lost
+		k.end() // first, or it would find the instance lost and announce it again
 	}
 	err := r.client.api.Agent().ServiceDeregisterOpts(id, (&api.QueryOptions{}).WithContext(ctx))
 	if err == nil || lost(err) {
@@ -76,7 +76,7 @@ func (r *Registrar) Deregister(ctx context.Context, id string) error {
 	return r.client.explain(err, fmt.Sprintf("service:write on the service of %q", id))
 }
 
-// Close deregisters all instances. ctx bounds it.
+// Close deregisters all instances. ctx limits the wait.
 func (r *Registrar) Close(ctx context.Context) error {
 	r.mu.Lock()
 	ids := make([]string, 0, len(r.kept))
@@ -94,7 +94,7 @@ func (r *Registrar) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// registration returns Consul's form of i, with its present status.
+// registration returns i in Consul's form, with its current status.
 func registration(i *registry.Instance, c check, status string) (*api.AgentServiceRegistration, error) {
 	host, port, err := net.SplitHostPort(i.Addr)
 	if err != nil {
@@ -118,7 +118,8 @@ func registration(i *registry.Instance, c check, status string) (*api.AgentServi
 			CheckID: c.id, Name: "kept up by Lift", TTL: c.ttl.String(), Status: status,
 		}
 		if i.Check.RemoveAfter > 0 {
-			// Consul looks every 30 s, and takes a minute at least.
+			// Consul looks every 30 s, and removes an instance after a minute at the
+			// earliest.
 			s.Check.DeregisterCriticalServiceAfter = i.Check.RemoveAfter.String()
 		}
 	}

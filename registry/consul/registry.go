@@ -11,20 +11,21 @@ import (
 	"github.com/liftmesh/lift/registry/pace"
 )
 
-// Source is which instances of a service are meant. A zero field means: the
-// client's own, or all.
+// Source selects instances of a service. A zero field means the client's own setting,
+// or all.
 type Source struct {
-	// Tags that an instance has to have, all of them.
+	// Tags lists tags; an instance must have all of them.
 	Tags []string
-	// Datacenter, Namespace and Partition to ask.
+	// Datacenter, Namespace and Partition are where to look.
 	Datacenter, Namespace, Partition string
-	// Query takes the watched name for that of a prepared query, by which Consul
-	// fails over to other datacenters. Consul cannot tell of its changes; it is
-	// executed every 10 s.
+	// Query makes the watched name that of a prepared query, with which Consul can fail
+	// over to other datacenters. Consul cannot report its changes, so it is executed
+	// every 10 s.
 	Query bool
 }
 
-// Registry tells who serves a service in Consul. It is safe for concurrent use.
+// Registry tells which endpoints serve a service in Consul. It is safe for concurrent
+// use.
 type Registry struct {
 	client *Client
 	source Source
@@ -38,20 +39,20 @@ var (
 	_ registry.OnDemand = (*Registry)(nil)
 )
 
-// Registry returns a registry of what s means.
+// Registry returns a registry for the instances that s selects.
 func (c *Client) Registry(s Source) *Registry {
 	s.Tags = slices.Clone(s.Tags)
 	return &Registry{client: c, source: s, watches: make(map[*watch]bool)}
 }
 
-// Client returns what the registry asks by.
+// Client returns the client that the registry uses.
 func (r *Registry) Client() *Client { return r.client }
 
-// Source returns which instances are meant.
+// Source returns the selection of instances.
 func (r *Registry) Source() Source { return r.source }
 
-// Watch implements [registry.Registry]. service is the name in Consul, or that of
-// a prepared query.
+// Watch implements [registry.Registry]. service is its name in Consul, or the name of a
+// prepared query.
 func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.Endpoint, error] {
 	return func(yield func([]lift.Endpoint, error) bool) {
 		w := r.enter(service)
@@ -64,7 +65,7 @@ func (r *Registry) Watch(ctx context.Context, service string) iter.Seq2[[]lift.E
 			case ctx.Err() != nil:
 				return
 			case err != nil && w.Straddled():
-				// A freeze lay inside: that says nothing of Consul.
+				// A freeze lies inside, so the error says nothing about Consul.
 				w.Due(ctx, 0)
 				continue
 			case err != nil:

@@ -8,15 +8,15 @@ import (
 	"os"
 )
 
-// TLS is how an https address is trusted, and how one is trusted there. Its
-// files are read for each connection.
+// TLS sets which certificates Lift trusts at an https address, and which one it shows
+// there. Its files are read for each connection.
 type TLS struct {
-	// CA is a file of PEM certificates that Consul's may be signed by. Default:
-	// the system's.
+	// CA is a file of PEM certificates of the authorities to trust. Default: the
+	// system's.
 	CA string
-	// Cert and Key are files of one's own certificate, where Consul asks for one.
+	// Cert and Key are files of the client certificate, for a Consul that asks for one.
 	Cert, Key string
-	// ServerName is the name that Consul's certificate has to hold. Default: the
+	// ServerName is the name that Consul's certificate must be valid for. Default: the
 	// address's host.
 	ServerName string
 }
@@ -30,7 +30,7 @@ func (t TLS) load(host string) (*tls.Config, error) {
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("the certificates to trust: %s holds none in PEM", t.CA)
+			return nil, fmt.Errorf("the certificates to trust: %s contains no PEM certificate", t.CA)
 		}
 	}
 	if t.Cert != "" || t.Key != "" {
@@ -43,7 +43,7 @@ func (t TLS) load(host string) (*tls.Config, error) {
 	return c, nil
 }
 
-// Check tells what is wrong with the files as they are now, nil if nothing is.
+// Check returns what is wrong with the files as they are now, or nil.
 func (t TLS) Check() error {
 	_, err := t.load("")
 	return err

@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// Token is the ACL token that goes with each request: one that a file holds, or
-// a value. The zero Token is none, Consul's anonymous.
+// Token is the ACL token that goes with each request: from a file, or a value. The zero
+// Token sends none: the request is anonymous.
 type Token struct {
-	// File holds the token and nothing else. It is read for each request, so that
-	// a renewed one takes effect.
+	// File is the path of a file with the token and nothing else. It is read for each
+	// request, so that a renewed token takes effect.
 	File string
-	// Value is the token where there is no File, and Source says in messages
-	// where it comes from ("$CONSUL_HTTP_TOKEN").
+	// Value is the token if there is no File. Source says in messages where it comes
+	// from ("$CONSUL_HTTP_TOKEN").
 	Value, Source string
 }
 
-// maxToken is far above any token; what is longer is another file.
+// maxToken is far above any token; a longer file is not a token's.
 const maxToken = 64 << 10
 
 // read returns the token, "" for none.
@@ -41,12 +41,12 @@ func (t Token) read() (string, error) {
 	case token == "":
 		return "", fmt.Errorf("the token's file %s is empty", t.File)
 	case len(text) > maxToken || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", fmt.Errorf("the token's file %s: %w", t.File, errors.New("it holds more than one word of plain characters"))
+		return "", fmt.Errorf("the token's file %s: %w", t.File, errors.New("it must hold one word of plain characters"))
 	}
 	return token, nil
 }
 
-// String names the token without telling it.
+// String names the token's source, without the token itself.
 func (t Token) String() string {
 	switch {
 	case t.File != "":

@@ -8,15 +8,16 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// lately is for how long a hint that the service is needed holds.
+// lately is how long a hint that the service is needed is valid.
 const lately = 10 * time.Second
 
-// Config is what a [Pace] is made from. All of it is required but Freezes.
+// Config is what a [Pace] is made from. All fields except Freezes are required.
 type Config struct {
-	// Limit is how long one question can take. A longer one has a freeze inside.
+	// Limit is how long one question can take. If one takes longer, a freeze lies
+	// inside.
 	Limit time.Duration
-	// Freezes says that this process may be frozen at any time. Then questions
-	// wait until the service is needed, and without need there is no timer.
+	// Freezes says that this process may be frozen at any time. Questions then wait
+	// until the service is needed, and no timer runs while it is not.
 	Freezes bool
 	// Now reads the clocks.
 	Now func() lift.Instant
@@ -24,26 +25,26 @@ type Config struct {
 	Rand func() uint64
 }
 
-// Pace is the pace of one watch. Its methods are for the goroutine that watches,
-// but for [Pace.Need], which is for any.
+// Pace is the pace of one watch. Only the watching goroutine may call its methods,
+// except for [Pace.Need], which is safe for concurrent use.
 type Pace struct {
 	cfg   Config
-	asked lift.Instant // when the last question was put
+	asked lift.Instant // when the last question was sent
 	wake  chan struct{}
 
 	mu      sync.Mutex
 	needed  lift.Instant // when it was needed last
-	waiting lift.Instant // since when a question is out, zero if none is
+	waiting lift.Instant // when the question that is running was sent; zero if none is running
 	cancel  context.CancelFunc
 }
 
-// New returns the pace of a watch that begins now, as one that is needed.
+// New returns the pace of a watch that begins now. Its service counts as needed.
 func New(cfg Config) *Pace {
 	return &Pace{cfg: cfg, wake: make(chan struct{}, 1), needed: cfg.Now()}
 }
 
-// Begin notes that a question is put now, and what gives it up. [Pace.End] is its
-// end. It returns the moment.
+// Begin notes that a question is sent now, and how to cancel it. Call [Pace.End] when
+// it has ended. Begin returns the time.
 func (p *Pace) Begin(cancel context.CancelFunc) lift.Instant {
 	p.asked = p.cfg.Now()
 	p.out(p.asked, cancel)
@@ -59,15 +60,15 @@ func (p *Pace) out(since lift.Instant, cancel context.CancelFunc) {
 	p.waiting, p.cancel = since, cancel
 }
 
-// Mark has the next wait count from now and not from the last question, and
-// returns the moment.
+// Mark makes the next wait count from now, not from the last question, and returns the
+// time.
 func (p *Pace) Mark() lift.Instant {
 	p.asked = p.cfg.Now()
 	return p.asked
 }
 
-// Straddled reports whether a freeze lay inside the last question: how it ended
-// then says nothing of who was asked.
+// Straddled reports whether a freeze lay inside the last question. The question's
+// result then says nothing about the source.
 func (p *Pace) Straddled() bool {
 	if !p.cfg.Freezes {
 		return false
@@ -76,14 +77,14 @@ func (p *Pace) Straddled() bool {
 	return now.Straddles(p.asked) || p.tooLong(now, p.asked)
 }
 
-// tooLong reports whether a question has been out for longer than any can be
-// without a freeze inside.
+// tooLong reports whether a question has been running for longer than is possible
+// without a freeze.
 func (p *Pace) tooLong(now, since lift.Instant) bool {
 	return now.Age(since) > p.cfg.Limit+lift.FreezeGap
 }
 
 // Due returns when life has passed since the last question and, where environments
-// freeze, the service is needed; or when ctx has ended.
+// freeze, the service is needed. It also returns when ctx has ended.
 func (p *Pace) Due(ctx context.Context, life time.Duration) {
 	for ctx.Err() == nil {
 		now := p.cfg.Now()
@@ -98,7 +99,7 @@ func (p *Pace) Due(ctx context.Context, life time.Duration) {
 	}
 }
 
-// sleep returns after d, if it is timed, when it is woken, or when ctx has ended.
+// sleep returns after d (if timed is set), when it is woken, or when ctx has ended.
 func (p *Pace) sleep(ctx context.Context, d time.Duration, timed bool) {
 	var rings <-chan time.Time
 	if timed {
@@ -113,9 +114,9 @@ func (p *Pace) sleep(ctx context.Context, d time.Duration, timed bool) {
 	}
 }
 
-// Need notes that the service is in use. A question that a freeze has cut in two is
-// given up, as its answer may never come. It does not block; safe for concurrent
-// use.
+// Need notes that the service is in use. It cancels a question that a freeze
+// interrupted, because its answer may never come. It does not block and is safe for
+// concurrent use.
 func (p *Pace) Need() {
 	now := p.cfg.Now()
 	p.mu.Lock()
@@ -130,9 +131,9 @@ func (p *Pace) Need() {
 	}
 }
 
-// Backoff is the wait after the nth failure in a row: 1 s, doubled up to 30 s, half
-// of it random, so that many do not come back at the same moment. While no set has
-// been told yet it is 5 s at most, for calls wait for it.
+// Backoff is the wait after the nth failure in a row: 1 s, doubled up to 30 s, half of
+// it random, so that clients do not retry in step. Before the first set it is at most 5
+// s, because calls wait for that set.
 func (p *Pace) Backoff(n int, told bool) time.Duration {
 	most := 30 * time.Second
 	if !told {
@@ -142,7 +143,7 @@ func (p *Pace) Backoff(n int, told bool) time.Duration {
 	return p.Spread(d/2, d/2)
 }
 
-// Spread is least and up to more, at random.
+// Spread returns a random duration between least and least + more.
 func (p *Pace) Spread(least, more time.Duration) time.Duration {
 	return least + time.Duration(float64(p.cfg.Rand()>>11)/(1<<53)*float64(more))
 }

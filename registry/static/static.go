@@ -22,7 +22,7 @@ type Registry struct {
 
 var _ registry.Registry = (*Registry)(nil)
 
-// New returns a registry that tells of endpoints, whatever service is asked for.
+// New returns a registry that yields endpoints for every service.
 func New(endpoints []lift.Endpoint) *Registry {
 	return &Registry{endpoints: slices.Clone(endpoints)}
 }
@@ -40,9 +40,8 @@ func (r *Registry) Watch(ctx context.Context, _ string) iter.Seq2[[]lift.Endpoin
 // MaxWeight is the largest weight of an endpoint.
 const MaxWeight = 1000
 
-// Parse reads an endpoint as configurations write it: host:port, then any of
-// ;zone=ID ;weight=1..1000 ;id=ID ;tag=NAME (tag may be repeated). An IPv6 host
-// stands in brackets.
+// Parse reads an endpoint as configurations write it: host:port, then any of ;zone=ID
+// ;weight=1..1000 ;id=ID ;tag=NAME (tag may be repeated). An IPv6 host is in brackets.
 func Parse(s string) (lift.Endpoint, error) {
 	addr, rest, _ := strings.Cut(s, ";")
 	ep := lift.Endpoint{Addr: strings.TrimSpace(addr)}
@@ -76,7 +75,8 @@ func checkAddr(addr string) error {
 	return nil
 }
 
-// wrongShape says what to write for an address that is not host:port.
+// wrongShape returns an error that says what to write instead of an address that is not
+// host:port.
 func wrongShape(addr string) error {
 	if name, _, part := strings.Cut(addr, "="); part && (name == "weight" || name == "zone" || name == "id" || name == "tag") {
 		return fmt.Errorf("this is a part of an endpoint; write it behind the address and a semicolon: 10.0.1.7:8080;%s", addr)
@@ -91,7 +91,7 @@ func wrongShape(addr string) error {
 	return errors.New("want host:port, such as 10.0.1.7:8080 or [::1]:8080")
 }
 
-// commas says what to write for a text with commas, else err.
+// commas returns an error that says what to write for a text with commas, else err.
 func commas(s string, err error) error {
 	if fixed := strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' }), ";"); parses(fixed) {
 		return fmt.Errorf("its parts are separated by semicolons; write %q", fixed)
