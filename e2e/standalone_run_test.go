@@ -37,7 +37,7 @@ func launchRun(t *testing.T, sockets, config, script string) *liftRun {
 	r := &liftRun{dir: t.TempDir(), socket: filepath.Join(sockets, "s")}
 	file := filepath.Join(r.dir, "lift.yaml")
 	write(t, file, config)
-	r.child = startChild(t, nil, bin.Lift, "run", "--config", file, "--socket", r.socket, "--extension", bin.Extension, "-v", "--",
+	r.child = startChild(t, []string{"TMPDIR=" + sockets}, bin.Lift, "run", "--config", file, "--socket", r.socket, "--extension", bin.Extension, "-v", "--",
 		"sh", "-c", "lift="+bin.Lift+"; cd "+r.dir+"; "+script)
 	return r
 }

@@ -32,6 +32,12 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
+			dir, err := os.MkdirTemp("/tmp", "lift-")
+			if err != nil {
+				return err
+			}
+			e.Defer(func() { _ = os.RemoveAll(dir) })
+			e.Setenv("SHORT", dir)      // a folder whose path is short enough for a socket
 			e.Setenv("SIDECAR", socket) // one that serves orders, a shop
 			e.Setenv("SHOP", web.Listener.Addr().String())
 			return nil

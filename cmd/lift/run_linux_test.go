@@ -70,7 +70,7 @@ func startRun(t *testing.T, script string, change func(*exec.Cmd)) *liftRun {
 	r := &liftRun{t: t, dir: dir, done: make(chan struct{})}
 	r.cmd = exec.Command(filepath.Join(dir, "lift"), "run", "--", "sh", "-c", script)
 	r.cmd.Dir = dir
-	r.cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "DIARY="+dir+"/diary", "TMPDIR=/tmp", "GORACE=atexit_sleep_ms=0")
+	r.cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "DIARY="+dir+"/diary", "TMPDIR="+dir, "GORACE=atexit_sleep_ms=0")
 	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.err
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // away from the terminal that runs the tests
 	r.cmd.WaitDelay = time.Second                          // what a killed lift leaves behind may hold its outputs
@@ -213,6 +213,9 @@ func TestRunThatIsKilled(t *testing.T) {
 	r.ends(-1)
 	r.eventually("the program has ended", func() bool { return dead(r.pid("program.pid")) })
 	r.eventually("the sidecar has drained", func() bool { return r.file("diary") == drained && dead(r.pid("sidecar.pid")) })
+	if left, _ := filepath.Glob(r.dir + "/lift-run-*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 // A sidecar that dies is said and started again, and the program runs on.

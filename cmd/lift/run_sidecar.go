@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -43,26 +42,27 @@ func startExtension(c command, log io.Writer) (*extension, error) {
 		return nil, fmt.Errorf("%s: %w", c.path, err)
 	}
 	s := &extension{process: p, ready: make(chan struct{})}
-	go s.listen(told)
+	go s.listen(told, dir)
 	go func() {
 		<-s.done
 		_ = told.Close()
-		_ = os.RemoveAll(dir)
 	}()
 	return s, nil
 }
 
-// listen ends with the sidecar.
-func (s *extension) listen(told *net.UnixConn) {
-	serves := false
+// listen waits for the one word that matters, or for the sidecar's end, and removes
+// the socket: a lift that is killed later leaves nothing behind.
+func (s *extension) listen(told *net.UnixConn, dir string) {
+	defer os.RemoveAll(dir)
+	defer told.Close()
 	for b := make([]byte, 4096); ; {
 		n, err := told.Read(b)
-		switch {
-		case errors.Is(err, net.ErrClosed):
+		if err != nil {
 			return
-		case err == nil && !serves && string(b[:n]) == "READY=1":
-			serves = true
+		}
+		if string(b[:n]) == "READY=1" {
 			close(s.ready)
+			return
 		}
 	}
 }
