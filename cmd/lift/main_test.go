@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
-			dir, err := os.MkdirTemp("/tmp", "lift-")
+			dir, err := os.MkdirTemp("/tmp", "lift-") //nolint:usetesting // T.TempDir is too long for a socket
 			if err != nil {
 				return err
 			}

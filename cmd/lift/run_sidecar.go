@@ -54,7 +54,7 @@ func startExtension(c command, log io.Writer) (*extension, error) {
 // the socket: a lift that is killed later leaves nothing behind.
 func (s *extension) listen(told *net.UnixConn, dir string) {
 	defer os.RemoveAll(dir)
-	defer told.Close()
+	defer func() { _ = told.Close() }()
 	for b := make([]byte, 4096); ; {
 		n, err := told.Read(b)
 		if err != nil {
