@@ -6,11 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/liftmesh/lift/config"
-	"github.com/liftmesh/lift/internal/wire"
 	"github.com/liftmesh/lift/sidecar"
 )
 
@@ -60,17 +58,10 @@ func healthCommand(args []string, lookup config.Lookup, out, problems io.Writer)
 // refusal returns a note if the last reload was refused. Neither that nor a status
 // that cannot be had makes a sidecar unhealthy.
 func refusal(ctx context.Context, at string) string {
-	st, err := sidecar.AskStatus(ctx, at)
-	last := st.GetLastReload()
-	if err != nil || last.GetRefused() == "" {
-		return ""
+	if said := sidecar.RefusedReload(ctx, at); said != "" {
+		return "; " + said
 	}
-	first, _, more := strings.Cut(last.GetRefused(), "\n")
-	if more {
-		first += " (and more, see lift status)"
-	}
-	when := wire.Time(last.GetAtUnixNanos()).UTC().Format(time.RFC3339)
-	return "; the reload at " + when + " was refused, and the configuration before it is in force: " + first
+	return ""
 }
 
 // socketAt returns where a sidecar with this environment and lift.yaml listens, as

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
-	"github.com/liftmesh/lift/internal/wire"
 	"github.com/liftmesh/lift/sidecar"
 )
 
@@ -19,15 +17,5 @@ const staleWithin = time.Second
 func refusedReload(ctx context.Context, socket string) string {
 	ctx, cancel := context.WithTimeout(ctx, staleWithin)
 	defer cancel()
-	st, err := sidecar.AskStatus(ctx, socket)
-	last := st.GetLastReload()
-	if err != nil || last.GetRefused() == "" {
-		return ""
-	}
-	first, _, more := strings.Cut(last.GetRefused(), "\n")
-	if more {
-		first += " (and more, see lift status)"
-	}
-	at := wire.Time(last.GetAtUnixNanos()).UTC().Format(time.RFC3339)
-	return clean("the reload at " + at + " was refused, and the configuration before it is in force: " + first)
+	return clean(sidecar.RefusedReload(ctx, socket))
 }
