@@ -13,12 +13,12 @@ import (
 	"github.com/liftmesh/lift/resilience"
 )
 
-// keepGone is for how long an endpoint that left keeps its verdict, in case it
-// comes back: a flap must not make a broken endpoint look well.
+// keepGone is how long the verdict on an endpoint that left is kept. A broken endpoint
+// that leaves and comes back must not look healthy.
 const keepGone = 60 * time.Second
 
-// watch follows the registry until ctx ends. A registry that panics or gives up
-// is watched anew after a while.
+// watch follows the registry until ctx ends. If the registry panics or its watch ends,
+// watch starts another one after a second.
 func (s *Service) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		s.watchOnce(ctx)
@@ -50,7 +50,7 @@ func (s *Service) watchOnce(ctx context.Context) {
 // failed notes that the registry failed; the last set stays.
 func (s *Service) failed(ctx context.Context, err error) {
 	s.mu.Lock()
-	current := ctx.Err() == nil // else another source has the word
+	current := ctx.Err() == nil // else another source is watched by now
 	first := current && s.watchErr == nil
 	if current {
 		s.watchErr = err
@@ -62,8 +62,8 @@ func (s *Service) failed(ctx context.Context, err error) {
 }
 
 // apply makes set the membership. Endpoints that stay keep their memory, those
-// that left keep their verdict for a while. ctx is the watch's: once it has ended
-// another source may have the word.
+// that left keep their verdict for a while. ctx is the watch's: once it has ended,
+// another source may be watched, and set is ignored.
 func (s *Service) apply(ctx context.Context, set []lift.Endpoint) {
 	now := s.o.Now()
 	s.mu.Lock()
@@ -81,7 +81,7 @@ func (s *Service) apply(ctx context.Context, set []lift.Endpoint) {
 	in := make(map[string]bool, len(set))
 	for _, ep := range set {
 		if in[ep.Key()] {
-			s.log.Warn("the registry names an endpoint twice; the first stands", "endpoint", ep.Key())
+			s.log.Warn("the registry returned an endpoint twice; the first one is used", "endpoint", ep.Key())
 			continue
 		}
 		in[ep.Key()] = true
@@ -156,17 +156,17 @@ func (s *Service) warm(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, m := range s.current() {
 		wg.Go(func() {
-			// What does not connect now says so when it is called.
+			// An error shows again when the endpoint is called.
 			_ = m.upstream().Warm(ctx, warm)
 		})
 	}
 	wg.Wait()
 }
 
-// prepare does ahead what the first TLS handshake would have to wait for.
+// prepare reads certificates now, so that the first TLS handshake need not wait for them.
 func (s *Service) prepare() {
 	if secure := s.config().Transport.TLS; secure != nil {
-		_ = secure.Prepare() // what is wrong with it shows when it is called
+		_ = secure.Prepare() // an error shows again in the first handshake
 	}
 }
 

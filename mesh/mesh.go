@@ -20,10 +20,10 @@ import (
 
 // Options are what a [Mesh] is made from. A zero field means its default.
 type Options struct {
-	// Services that can be called. Two of one name are a mistake of the caller's;
-	// the last one stands.
+	// Services are the services that can be called. Of two with one name, the last one
+	// is used.
 	Services []ServiceConfig
-	// Broken, if not nil, is what is wrong with the whole configuration: every
+	// Broken, if not nil, says what is wrong with the configuration as a whole. Every
 	// call fails with it, whatever its service.
 	Broken error
 	// Connections is how many connections may be open at once, to all endpoints of all
@@ -37,15 +37,15 @@ type Options struct {
 	Rand func() uint64
 	// Dial opens upstream connections. Default: TCP, no proxy.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Invocation returns the end of the current invocation, zero if there is
-	// none. Default: there never is one.
+	// Invocation returns the end of the current invocation, zero if there is none.
+	// Default: always zero.
 	Invocation func() time.Time
-	// Log is told of changes of state, one line each. Default: nothing.
+	// Log gets one line for each change of state. Default: discards them.
 	Log *slog.Logger
-	// OnEnd, if set, is told of every call once, at its true end: when whoever made it
-	// has called [lift.Call.End]. Calls are reported as well that no service took
-	// (unknown, misconfigured), and those that a door refused by itself (over a limit,
-	// malformed, draining). It must not block; its panics are contained.
+	// OnEnd, if set, is called once for every call, at its true end: when its maker has
+	// called [lift.Call.End] and no attempt of it runs any more. That includes calls that
+	// no service took (unknown, misconfigured), and calls that a door refused by itself
+	// (over a limit, malformed, draining). It must not block; its panics are contained.
 	OnEnd lift.Observer
 }
 
@@ -170,7 +170,7 @@ func (t *table) unknown(c *lift.Call) error {
 	return lift.Errorf(c, lift.UnknownService, "no service %q is configured; the configured ones are %s", c.Service, known(t.names))
 }
 
-// known lists names, the first few of many.
+// known joins names, of many the first few.
 func known(names []string) string {
 	const most = 20
 	if len(names) <= most {
@@ -180,8 +180,8 @@ func known(names []string) string {
 }
 
 // Warm waits for the first set of every service and opens the connections that
-// its configuration wants warm, until ctx ends. It does ahead what first TLS
-// handshakes would have to wait for.
+// its configuration wants warm, until ctx ends. It also reads the certificates that
+// first TLS handshakes would wait for.
 func (m *Mesh) Warm(ctx context.Context) {
 	var wg sync.WaitGroup
 	for _, s := range m.table.Load().services {

@@ -15,8 +15,8 @@ import (
 	"github.com/liftmesh/lift/transport"
 )
 
-// Service is what the mesh remembers of one service. The stack is built over
-// it; it outlives the stack.
+// Service holds what the mesh remembers of one service: endpoints, budget, verdicts. The
+// stack is built over it, and a reload replaces the stack alone.
 type Service struct {
 	o     *Options
 	slots *transport.Slots
@@ -27,10 +27,10 @@ type Service struct {
 	budget   *resilience.Budget
 	outliers *resilience.Outliers
 
-	calls       lease // the calls up to their response's head
+	calls       lease // held by each call up to its response's head
 	invocations *atomic.Int64
 	used        atomic.Int64 // the invocation in which it was called last
-	hinted      atomic.Int64 // when the registry was told that it is needed, Unix ns; 0 never
+	hinted      atomic.Int64 // when the registry was last told that the service is called, Unix ns; 0: never
 
 	ctx     context.Context // ends with the service, or the mesh
 	stop    context.CancelFunc
@@ -41,7 +41,7 @@ type Service struct {
 	mu       sync.Mutex
 	members  map[string]*member
 	watchErr error
-	told     lift.Instant // when the registry told the current set
+	told     lift.Instant // when the registry returned the current set
 }
 
 // settings are a service's configuration and the stack that was built by it. They
@@ -75,7 +75,7 @@ func (s *Service) build(cfg ServiceConfig) *settings {
 	return &settings{cfg: cfg, caller: s.stack(&cfg)}
 }
 
-// config is what holds now. It must not be changed.
+// config returns the settings in force. They must not be changed.
 func (s *Service) config() *ServiceConfig { return &s.settings.Load().cfg }
 
 func (c ServiceConfig) withDefaults() ServiceConfig {
@@ -166,15 +166,15 @@ func (s *Service) awaitSet(c *lift.Call) error {
 		c.Note(lift.WaitedForEndpoints, int64(s.o.Now().Since(began)))
 		return nil
 	case <-c.Done():
-		return lift.Errorf(c, lift.CallCanceled, "while waiting for the first word of who serves it: %w", c.Err())
+		return lift.Errorf(c, lift.CallCanceled, "the caller gave up while the registry's first answer was awaited: %w", c.Err())
 	case <-timeUp:
 		s.mu.Lock()
 		why := s.watchErr
 		s.mu.Unlock()
 		if why != nil {
-			return lift.Errorf(c, lift.NoSet, "the registry has not told who serves it within the call's time: %w", why)
+			return lift.Errorf(c, lift.NoSet, "the registry did not answer within the call's time: %w", why)
 		}
-		return lift.Errorf(c, lift.NoSet, "the registry has not told who serves it within the call's time; is it up?")
+		return lift.Errorf(c, lift.NoSet, "the registry did not answer within the call's time; check that it is up and can be reached")
 	}
 }
 

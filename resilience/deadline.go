@@ -6,12 +6,15 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Deadline says by when a call has to be over: the earlier of the service's
-// timeout (or the call's own in its place) and the deadline that the call came
-// with. A call that came with none is kept inside the current invocation, if
-// invocation (nil for none) knows one that is not past; a past one neither
-// shortens nor refuses a call, for the news of an invocation may come after its
-// first call. A call whose own deadline has passed is refused, unsent.
+// Deadline sets the wall time by which a call must be over: the earlier of the deadline
+// that it came with and the end of its timeout, which is its own or else timeout, the
+// service's.
+//
+// A call without a deadline also ends before the current invocation does. invocation
+// returns the end of that, and may be nil. An invocation that has ended is ignored: a
+// function's first call may arrive before its INVOKE event. A call whose deadline has
+// passed is refused, unsent. Deadline notes on the call which limit took the place of
+// the service's timeout.
 func Deadline(timeout time.Duration, now func() lift.Instant, invocation func() time.Time) lift.Policy {
 	return func(next lift.Caller) lift.Caller {
 		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
@@ -40,9 +43,9 @@ func Deadline(timeout time.Duration, now func() lift.Instant, invocation func() 
 	}
 }
 
-// inside is c's deadline, or a margin before the invocation's end if c has none
-// or one that is that end as well as can be told: a deadline crosses two
-// processes, and milliseconds.
+// inside returns c's deadline, or a time shortly before end, the invocation's, if c has
+// none. A deadline within the margin around end is taken for the invocation's own, which
+// the function's context passed on: it has crossed two processes and was rounded.
 func inside(end time.Time, c *lift.Call) time.Time {
 	if !end.After(c.Began.Wall) {
 		return c.Deadline
@@ -55,8 +58,8 @@ func inside(end time.Time, c *lift.Call) time.Time {
 	return first
 }
 
-// InvocationMargin is how much earlier than the invocation's end a call ends, so
-// that the function can still answer: a tenth of what is left, 50 ms at most.
+// InvocationMargin returns how long before the invocation's end a call ends, so that
+// the function can still answer: a tenth of the time left, 50 ms at most.
 func InvocationMargin(left time.Duration) time.Duration {
 	return min(left/10, 50*time.Millisecond)
 }

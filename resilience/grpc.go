@@ -9,11 +9,11 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// noStatus is what an attempt's record says of a gRPC answer that ended without a
+// noStatus stands in an attempt's record for a gRPC answer that ended without a
 // grpc-status.
 const noStatus = "none"
 
-// The status codes of gRPC that are told apart. Source: gRPC's statuscodes.md.
+// The status codes of gRPC that Lift distinguishes. Source: gRPC's statuscodes.md.
 const (
 	grpcOK                = 0
 	grpcCanceled          = 1
@@ -31,15 +31,15 @@ const (
 	grpcUnauthenticated   = 16
 )
 
-// nearDeadline is how far before the call's deadline an endpoint's own
-// DEADLINE_EXCEEDED is taken for that deadline, which it was told of.
+// nearDeadline is how close to the call's deadline an endpoint's DEADLINE_EXCEEDED must
+// come to be put down to that deadline: grpc-timeout had told the endpoint of it.
 const nearDeadline = 50 * time.Millisecond
 
-// ReadGRPC writes into the attempt what the answer to a gRPC call says of how it
-// went: grpc-status and grpc-retry-pushback-ms, from the head if the answer is no
-// more than that (Trailers-Only), else from the trailers once it has ended. Of an
-// answer that is not gRPC, or came with another HTTP status than 200, as from a proxy
-// in front, it writes nothing: its HTTP status says how it went.
+// ReadGRPC copies grpc-status and grpc-retry-pushback-ms of the answer to a gRPC call
+// into the attempt's record: from the head if the answer has nothing else
+// (Trailers-Only), else from the trailers once it has ended. It ignores an answer that
+// is not gRPC or has another HTTP status than 200, as a proxy in front may send it; that
+// one is judged by its HTTP status.
 func ReadGRPC(a *lift.Attempt, resp *lift.Response, ended bool) {
 	if resp == nil || resp.Status != http.StatusOK || !lift.IsGRPC(a.Call.Header) {
 		return
@@ -57,8 +57,8 @@ func ReadGRPC(a *lift.Attempt, resp *lift.Response, ended bool) {
 	}
 }
 
-// pushback is what a server says of another try: how long to wait, or, below zero,
-// to leave it be, which is also what a value means that is no number. Source: gRPC
+// pushback returns how long the server asks to wait before another try. A negative
+// result means no other try; so does a value that is not a number. Source: gRPC
 // proposal A6.
 func pushback(value string) time.Duration {
 	ms, err := strconv.ParseInt(strings.TrimSpace(value), 10, 32)

@@ -8,15 +8,15 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Judge decides how an attempt ended, from what the attempt's record says and
-// the error it ended with, if it did. It is decided once, and everybody reads
-// it: breaker, balancer, retry, metrics.
+// Judge decides how an attempt ended, from its record and the error that it ended
+// with, nil if it was answered. It decides once; breaker, balancer, retry and metrics
+// read the outcome.
 type Judge func(a *lift.Attempt, now lift.Instant, err error) lift.Outcome
 
-// Classify is the default [Judge]. A freeze inside the attempt excuses whatever
-// came of it; then the caller's giving up; then the call's own deadline; then a limit of
-// this process; what is left is the endpoint's. An answer is judged by its grpc-status, where [ReadGRPC]
-// found one, else by its HTTP status.
+// Classify is the default [Judge]. An answer is judged by its grpc-status, where
+// [ReadGRPC] found one, else by its HTTP status. An error is put down to the first of
+// these that holds: a freeze inside the attempt, the caller's giving up, the call's own
+// time, a limit of this process; else to the endpoint.
 func Classify(a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
 	switch {
 	case err != nil:
