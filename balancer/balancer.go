@@ -8,32 +8,32 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Options are what a [Balancer] is made from.
+// Options configures a [Balancer].
 type Options struct {
 	Config Config
 	// Now; nil is [lift.Now].
 	Now func() lift.Instant
-	// Rand gives random bits and is called from many goroutines; nil is
+	// Rand returns random bits; it must be safe for concurrent use. nil is
 	// [rand.Uint64].
 	Rand func() uint64
-	// Notify is told of every change of a node's state. It must not block.
+	// Notify is called with every change of a node's state. It must not block.
 	Notify func(Change)
 }
 
-// Balancer picks endpoints of one service. Membership is immutable and swapped
-// whole; while every endpoint is used, Pick takes no lock. Safe for concurrent use.
+// Balancer picks endpoints of one service. The membership is immutable and replaced as
+// a whole; while every endpoint is usable, Pick takes no lock. Safe for concurrent use.
 type Balancer struct {
 	cfg    Config // of the next set
 	now    func() lift.Instant
 	rand   func() uint64
 	notify func(Change)
-	turn   atomic.Uint64 // where round robin stands; it goes on from set to set
+	turn   atomic.Uint64 // round robin's position; it continues from set to set
 
 	set   atomic.Pointer[Set]
 	first chan struct{} // closed with the first set
-	out   atomic.Int64  // nodes of the set that are not used; written under mu
+	out   atomic.Int64  // nodes of the set that are out; written under mu
 
-	mu sync.Mutex // changes of gates and of the set; never held while anybody is told
+	mu sync.Mutex // guards changes of gates and of the set; never held while Notify runs
 }
 
 // New returns a balancer with no set yet.
@@ -45,14 +45,14 @@ func New(o Options) *Balancer {
 	if b.rand == nil {
 		b.rand = rand.Uint64
 	}
-	b.turn.Store(b.rand() >> 32) // so that many environments do not begin with the same endpoint
+	b.turn.Store(b.rand() >> 32) // so that environments do not all begin with the same endpoint
 	return b
 }
 
-// Pick chooses the endpoint for c's next attempt, starts the attempt, counts it in
-// flight and, where the choice falls on an endpoint that is probed, takes the probe's
-// only slot. What c has tried is skipped while another is usable. A nil node comes with
-// the reason.
+// Pick chooses the endpoint for c's next attempt, starts the attempt and counts it in
+// flight. If the attempt is a probe, Pick takes the endpoint's only probe slot. It
+// skips endpoints that c has tried while another is usable. If the node is nil, Reason
+// says why.
 func (b *Balancer) Pick(c *lift.Call) (*Node, *lift.Attempt, Reason) {
 	s := b.set.Load()
 	switch {

@@ -5,8 +5,8 @@ import "github.com/liftmesh/lift"
 // chooser is one strategy over one set of nodes, made with the set. It is safe for
 // concurrent use and allocates nothing.
 type chooser interface {
-	// choose takes one of the nodes that usable lets pass, and says how it came to it;
-	// nil if none passes. A nil usable lets all pass.
+	// choose returns one of the nodes for which usable returns true, and how it was
+	// chosen; nil if there is none. A nil usable accepts all nodes.
 	choose(c *lift.Call, usable func(*Node) bool) (n *Node, why string)
 }
 
@@ -21,9 +21,9 @@ func (b *Balancer) chooser(nodes []*Node) chooser {
 	}
 }
 
-// leastRequest samples two endpoints by weight and takes the one with fewer
-// calls in flight for its weight; a tie goes to the first, so that idle
-// endpoints share by weight.
+// leastRequest samples two endpoints by weight and takes the one with fewer calls in
+// flight for its weight. On a tie it takes the first, so that idle endpoints get calls
+// by weight.
 type leastRequest struct {
 	nodes []*Node
 	rand  func() uint64
@@ -47,8 +47,8 @@ func (l *leastRequest) choose(_ *lift.Call, usable func(*Node) bool) (*Node, str
 	if usable == nil {
 		return lesser(l.sample(), l.sample()), leastRequestWhy
 	}
-	// Both samples in one pass: each usable node takes a sample's place with the
-	// chance of its weight among all seen so far.
+	// Both samples in one pass: each usable node replaces a sample with the probability
+	// of its weight among all nodes seen so far.
 	var a, b *Node
 	var total int64
 	for _, n := range l.nodes {

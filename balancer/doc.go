@@ -1,3 +1,3 @@
-// Package balancer answers which endpoint takes a call now, and whether it may
-// be used.
+// Package balancer chooses the endpoint for an attempt, and keeps for each endpoint
+// whether it may be used.
 package balancer

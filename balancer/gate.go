@@ -10,18 +10,18 @@ import (
 type Change struct {
 	Endpoint lift.Endpoint
 	From, To State
-	// Owner is whose word changed it, Why what it said.
+	// Owner is the owner that changed the state, Why its reason.
 	Owner Owner
 	Why   string
-	// For, if To is Open, is how long the node stays out at least; 0 if that is for
-	// an owner to say.
+	// For, if To is Open, is how long the node stays out at least; 0 if an owner
+	// decides that.
 	For time.Duration
 }
 
-// Suspend takes the node out in owner's name for length, and says why. It is the
-// one way in for everything that finds a node unfit. 0 is until owner resumes it.
-// Of two times of one owner the one that ends later stands, unless a probe is out,
-// which the breaker's new word ends. Safe for concurrent use.
+// Suspend takes the node out for length on behalf of owner, for the reason why. All
+// code that takes a node out calls it. A length of 0 lasts until owner resumes the
+// node. If owner already holds the node, the hold that ends later stays, unless a probe
+// is running: the breaker's new hold ends the probe. Safe for concurrent use.
 func (n *Node) Suspend(owner Owner, length time.Duration, why string) {
 	n.change(owner, why, func(v verdict, now lift.Instant) (verdict, bool) {
 		old, probed := v.holds[owner], owner == Breaker && v.probing
@@ -36,8 +36,8 @@ func (n *Node) Suspend(owner Owner, length time.Duration, why string) {
 	})
 }
 
-// Resume takes back owner's word. The node is used again if nobody else holds it.
-// Safe for concurrent use.
+// Resume ends owner's hold. The node is usable again if no other owner holds it. Safe
+// for concurrent use.
 func (n *Node) Resume(owner Owner, why string) {
 	n.change(owner, why, func(v verdict, _ lift.Instant) (verdict, bool) {
 		held := v.holds[owner] != nil
@@ -47,8 +47,8 @@ func (n *Node) Resume(owner Owner, why string) {
 	})
 }
 
-// ReturnProbe gives the probe's slot back, and leaves the breaker's word as it is:
-// if its time is up, the next call may probe at once. Safe for concurrent use.
+// ReturnProbe gives the probe's slot back, and leaves the breaker's hold as it is: if
+// its time is up, the next call may probe at once. Safe for concurrent use.
 func (n *Node) ReturnProbe(why string) {
 	n.change(Breaker, why, func(v verdict, _ lift.Instant) (verdict, bool) {
 		out := v.probing
@@ -57,8 +57,8 @@ func (n *Node) ReturnProbe(why string) {
 	})
 }
 
-// takeProbe takes the half-open's only slot. It reports false if seen is not what
-// is known of the node any more.
+// takeProbe takes the half-open node's only slot. It reports false if seen is no longer
+// the node's verdict.
 func (n *Node) takeProbe(seen *verdict, why string) (taken bool) {
 	n.change(Breaker, why, func(v verdict, now lift.Instant) (verdict, bool) {
 		taken = n.verdict.Load() == seen && !v.probing
@@ -68,7 +68,7 @@ func (n *Node) takeProbe(seen *verdict, why string) (taken bool) {
 	return taken
 }
 
-// lapse ends the holds whose time is up by themselves.
+// lapse ends the holds that lapse and whose time is up.
 func (n *Node) lapse() {
 	n.change(Outlier, "its time is over", func(v verdict, now lift.Instant) (verdict, bool) {
 		some := v.lapsed(now)
@@ -81,9 +81,9 @@ func (n *Node) lapse() {
 	})
 }
 
-// change replaces the node's verdict by what next makes of it, and keeps count of
-// the nodes of the current set that are out. Changes are rare, so they take one
-// lock for the whole balancer: no count can part from the gates.
+// change replaces the node's verdict by next's result, and counts the nodes of the
+// current set that are out. Changes are rare, so they take one lock for the whole
+// balancer: the count always agrees with the gates.
 func (n *Node) change(owner Owner, why string, next func(verdict, lift.Instant) (verdict, bool)) {
 	b := n.balancer
 	now := b.now()
@@ -121,8 +121,8 @@ func (n *Node) change(owner Owner, why string, next func(verdict, lift.Instant) 
 	b.notify(ch)
 }
 
-// State returns the gate's state and how long the node stays out at least, 0 if it
-// does not, or if that is for an owner to say.
+// State returns the gate's state and how long the node stays out at least: 0 if it is
+// not out, or if an owner decides that.
 func (n *Node) State() (State, time.Duration) {
 	v := n.verdict.Load()
 	if v == nil {
@@ -136,10 +136,10 @@ func (n *Node) State() (State, time.Duration) {
 	return v.state(), v.left(now)
 }
 
-// Usable reports whether nobody holds the node.
+// Usable reports whether no owner holds the node.
 func (n *Node) Usable() bool { return n.verdict.Load() == nil }
 
-// Why returns what those say who hold the node, "" if nobody does.
+// Why returns the reasons of the owners that hold the node, "" if none does.
 func (n *Node) Why() string {
 	if v := n.verdict.Load(); v != nil {
 		return v.why()

@@ -9,11 +9,11 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// consistentHash puts each node on a ring of hashes, at many points, and sends a
-// key to the node at the first point behind the key's own hash (Karger and others,
-// Consistent Hashing and Random Trees, 1997). A node that leaves or joins moves its
-// own share of the keys alone. The hashes depend on nothing but keys and endpoints,
-// so all environments agree on them.
+// consistentHash puts each node on a ring of hashes, at many points, and sends a key to
+// the node at the first point behind the key's own hash (Karger and others, Consistent
+// Hashing and Random Trees, 1997). A node that leaves or joins moves only its own share
+// of the keys. The hashes depend only on keys and endpoints, so all environments agree
+// on them.
 type consistentHash struct {
 	cfg     HashConfig
 	nodes   []*Node
@@ -34,11 +34,11 @@ const (
 	maxPoints     = 1 << 16
 )
 
-// maxHeavy bounds how far a pick goes on past nodes that have too much to do.
+// maxHeavy limits how many overloaded nodes a pick skips.
 const maxHeavy = 64
 
-// fewInFlight is how many calls a node may have in flight whatever its share is:
-// among so few, shares are chance.
+// fewInFlight is how many calls a node may have in flight whatever its share: among so
+// few calls, shares are due to chance.
 const fewInFlight = 8
 
 func newConsistentHash(nodes []*Node, cfg HashConfig, without chooser) *consistentHash {
@@ -56,8 +56,8 @@ func newConsistentHash(nodes []*Node, cfg HashConfig, without chooser) *consiste
 	return h
 }
 
-// choose goes round the ring from the key's place to the first node that is usable
-// and has not too much to do already; if all have, to the first that is usable.
+// choose goes round the ring from the key's place to the first node that is usable and
+// not overloaded; if all are overloaded, to the first that is usable.
 func (h *consistentHash) choose(c *lift.Call, usable func(*Node) bool) (*Node, string) {
 	key := h.key(c)
 	if key == "" {
@@ -67,8 +67,8 @@ func (h *consistentHash) choose(c *lift.Call, usable func(*Node) bool) (*Node, s
 	at := hashOf(key)
 	start, _ := slices.BinarySearchFunc(h.ring, at, func(p point, at uint64) int { return cmp.Compare(p.at, at) })
 	var first *Node
-	inFlight := int64(-1) // of all nodes; counted when first asked for
-	heavy := 0            // points passed over because of what is in flight
+	inFlight := int64(-1) // of all nodes; counted when first needed
+	heavy := 0            // points skipped because their node is overloaded
 	for i := range h.ring {
 		n := h.nodes[h.ring[(start+i)%len(h.ring)].node]
 		if n == first || usable != nil && !usable(n) {
@@ -106,7 +106,7 @@ func (h *consistentHash) light(n *Node, inFlight *int64) bool {
 	return float64(has) <= math.Ceil(h.cfg.Load*share*float64(*inFlight))
 }
 
-// key is what the call goes by, "" for nothing.
+// key returns the call's key, "" if it has none.
 func (h *consistentHash) key(c *lift.Call) string {
 	if c.HashKey != "" {
 		return c.HashKey

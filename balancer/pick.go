@@ -6,27 +6,27 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Patience is for how long a due probe is kept for a call that may be sent
-// again, while other endpoints serve. After that any call carries it: a service
-// that gets nothing but POSTs must find its endpoints again too.
+// Patience is how long a due probe waits for a call that may be retried, while other
+// endpoints are usable. After that any call may probe, because a service that only gets
+// POSTs must recover its endpoints too.
 const Patience = 10 * time.Second
 
-// early is the share of its time that an open endpoint waits between probes while
-// nobody is usable: a call that has nowhere to go may as well ask. It bounds the
-// rate: one probe at a time, eight in the time that the endpoint was to be left alone.
+// early is the share of its open time that an endpoint waits between probes while no
+// endpoint is usable: a call without an endpoint may as well probe. It limits the rate:
+// one probe at a time, and eight in the time for which the endpoint is out.
 const early = 8
 
-// choice is what a pick comes to.
+// choice is the result of a pick.
 type choice struct {
 	node  *Node
 	why   string
 	probe bool
 }
 
-// pickAmong picks where some endpoints are out, or were tried by c. In this order:
-// an endpoint that is due for its probe, if c may carry it; one that is usable and
-// not tried; one that is usable; one that is out only by comparison; one whose
-// probe is not due yet.
+// pickAmong picks when some endpoints are out, or c has tried some. It prefers, in this
+// order: an endpoint that is due for its probe, if c may probe; one that is usable and
+// not tried; one that is usable; one that is out only by comparison; one whose probe is
+// not due yet.
 func (b *Balancer) pickAmong(s *Set, c *lift.Call, now lift.Instant) (choice, Reason) {
 	for {
 		v := survey(s, c, now)
@@ -38,7 +38,7 @@ func (b *Balancer) pickAmong(s *Set, c *lift.Call, now lift.Instant) (choice, Re
 			if v.due.node.takeProbe(v.due.verdict, "probe") {
 				return choice{node: v.due.node, why: "probe", probe: true}, Reason{}
 			}
-			continue // another call was faster; look again
+			continue // another call took the slot; look again
 		case v.fresh > 0:
 			n, why = s.choose.choose(c, func(n *Node) bool { return n.Usable() && !c.Tried(n.Endpoint().Key()) })
 		case v.usable > 0:
@@ -61,27 +61,27 @@ func (b *Balancer) pickAmong(s *Set, c *lift.Call, now lift.Instant) (choice, Re
 		if n != nil {
 			return choice{node: n, why: why}, Reason{}
 		}
-		// Gates have changed while it looked; look again.
+		// Gates changed meanwhile; look again.
 	}
 }
 
-// candidate is a node that may be probed through the verdict that was seen.
+// candidate is a node that may be probed, and its verdict when it was looked at.
 type candidate struct {
 	node    *Node
 	verdict *verdict
 	late    time.Duration // how long it has been due
 }
 
-// sight is what a survey saw.
+// sight is the result of a survey.
 type sight struct {
 	usable, fresh int       // usable nodes; those of them that the call has not tried
 	spare         int       // nodes that are out only by comparison
-	due           candidate // not tried, its probe due; the one that waits longest
+	due           candidate // not tried, its probe due; the one that has waited longest
 	early         candidate // not tried, its probe not due; the one that has been left alone longest
 }
 
 func survey(s *Set, c *lift.Call, now lift.Instant) (v sight) {
-	var alone time.Duration // how long early has not been asked
+	var alone time.Duration // how long early has had no probe
 	again := c.Tries() > 0
 	for _, n := range s.nodes {
 		tried := again && c.Tried(n.Endpoint().Key())

@@ -10,17 +10,17 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Reason says why Pick picked nobody.
+// Reason says why Pick chose no endpoint.
 type Reason struct {
 	Code lift.Code // NoSet, NoEndpoints or AllOpen
-	// Out is, for AllOpen, what is known of the endpoints, the one that may be probed
-	// first in front; of many the first few. Endpoints is how many there are.
+	// Out describes, for AllOpen, the first few endpoints, in the order in which they
+	// may be probed. Endpoints is how many there are.
 	Out       []Out
 	Endpoints int
 }
 
-// Next returns how long it is until an endpoint may be probed, for AllOpen. It is 0
-// while a probe is out, or if nobody can say.
+// Next returns, for AllOpen, how long it is until an endpoint may be probed: 0 while a
+// probe is running, or if that is unknown.
 func (r Reason) Next() time.Duration {
 	if len(r.Out) == 0 {
 		return 0
@@ -28,18 +28,18 @@ func (r Reason) Next() time.Duration {
 	return r.Out[0].Next
 }
 
-// Out is what is known of an endpoint that is not used.
+// Out describes an endpoint that is out.
 type Out struct {
 	Endpoint lift.Endpoint
-	// Why is the cause, in the words of those who hold it.
+	// Why is the cause, as the owners that hold the endpoint gave it.
 	Why string
-	// Next is how long until it may be probed; 0 while a probe is out, or if that is
-	// for somebody to say.
+	// Next is how long until it may be probed; 0 while a probe is running, or if an
+	// owner decides that.
 	Next    time.Duration
 	Probing bool
 }
 
-// told is of how many endpoints a reason tells.
+// told is how many endpoints a reason describes.
 const told = 3
 
 func (b *Balancer) allOut(s *Set, now lift.Instant) Reason {
@@ -47,7 +47,7 @@ func (b *Balancer) allOut(s *Set, now lift.Instant) Reason {
 	for _, n := range s.nodes {
 		v := n.verdict.Load()
 		if v == nil {
-			continue // used again since
+			continue // usable again meanwhile
 		}
 		o := Out{Endpoint: n.Endpoint(), Why: v.why(), Probing: v.probing}
 		if !v.probing {
@@ -58,14 +58,14 @@ func (b *Balancer) allOut(s *Set, now lift.Instant) Reason {
 	return r
 }
 
-// insert keeps the first few by time.
+// insert adds an endpoint and keeps the first few by time.
 func insert(all []Out, o Out) []Out {
 	at, _ := slices.BinarySearchFunc(all, o, func(a, o Out) int { return cmp.Or(cmp.Compare(a.Next, o.Next), -1) })
 	all = slices.Insert(all, at, o)
 	return all[:min(len(all), told)]
 }
 
-// String says in one line why nobody was picked.
+// String says in one line why no endpoint was chosen.
 func (r Reason) String() string {
 	switch r.Code {
 	case lift.NoSet:
@@ -90,7 +90,7 @@ func (r Reason) String() string {
 		fmt.Fprintf(&b, "%s%s: %s", sep, o.Endpoint.Addr, o.Why)
 		switch {
 		case o.Probing:
-			b.WriteString(" (a probe is out)")
+			b.WriteString(" (a probe is running)")
 		case o.Next > 0:
 			fmt.Fprintf(&b, " (next probe in %s)", round(o.Next))
 		}
@@ -101,7 +101,7 @@ func (r Reason) String() string {
 	return b.String()
 }
 
-// round keeps of a duration what a reader wants of it.
+// round rounds a duration for people to read.
 func round(d time.Duration) time.Duration {
 	if d >= 10*time.Second {
 		return d.Round(time.Second)
@@ -109,8 +109,8 @@ func round(d time.Duration) time.Duration {
 	return max(d.Round(100*time.Millisecond), time.Millisecond)
 }
 
-// Error makes the reason the error of c. The wait for a first set is the
-// caller's to bound; then NoSet is the error too.
+// Error returns the reason as the error of c. If the reason is NoSet, the caller may
+// first wait for a set, as long as it likes.
 func (b *Balancer) Error(c *lift.Call, r Reason) error {
 	return lift.Errorf(c, r.Code, "%s", r)
 }

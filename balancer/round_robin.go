@@ -6,8 +6,8 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// roundRobin goes through a schedule in which each node stands as often as its
-// weight says.
+// roundRobin goes through a schedule in which each node occurs in proportion to its
+// weight.
 type roundRobin struct {
 	nodes []*Node
 	order []int32
@@ -20,10 +20,10 @@ func newRoundRobin(nodes []*Node, turn *atomic.Uint64) *roundRobin {
 	return &roundRobin{nodes: nodes, order: schedule(nodes), turn: turn}
 }
 
-// choose, where not all are usable, goes through the whole schedule from where the
-// turn stands: by the turn alone it would step past the only usable node when others
-// step too. The turn skips those that are not usable, so that the one behind them
-// gets no more than its share.
+// choose, if some nodes are not usable, goes through the whole schedule from the
+// current turn: going by the turn alone, it could miss the only usable node while
+// concurrent calls advance the turn. The turn skips nodes that are not usable, so that
+// the node after them gets no more than its share.
 func (r *roundRobin) choose(_ *lift.Call, usable func(*Node) bool) (*Node, string) {
 	start, n := r.turn.Add(1), uint64(len(r.order))
 	if usable == nil {
@@ -40,11 +40,11 @@ func (r *roundRobin) choose(_ *lift.Call, usable func(*Node) bool) (*Node, strin
 	return nil, ""
 }
 
-// maxSchedule bounds a schedule's length; weights beyond are scaled down.
+// maxSchedule limits a schedule's length; larger weights are scaled down.
 const maxSchedule = 4096
 
-// schedule spreads nodes by weight so that each comes as often as its weight
-// says and as evenly as can be (nginx's smooth weighted round robin).
+// schedule spreads nodes so that each occurs in proportion to its weight, as evenly as
+// possible (nginx's smooth weighted round robin).
 func schedule(nodes []*Node) []int32 {
 	weights, total := shrink(nodes)
 	order := make([]int32, 0, total)
@@ -62,8 +62,8 @@ func schedule(nodes []*Node) []int32 {
 	return order
 }
 
-// shrink divides weights by what they have in common and, if their sum is still
-// too large, scales them down, each to 1 at least.
+// shrink divides weights by their greatest common divisor and, if their sum is still
+// too large, scales them down, each to at least 1.
 func shrink(nodes []*Node) (weights []int64, total int64) {
 	var common int64
 	for _, n := range nodes {

@@ -14,13 +14,13 @@ func (s *Set) Nodes() []*Node {
 	return s.nodes
 }
 
-// Current returns the set of now, nil before the first.
+// Current returns the current set, nil before the first.
 func (b *Balancer) Current() *Set { return b.set.Load() }
 
 // First is closed once there is a set.
 func (b *Balancer) First() <-chan struct{} { return b.first }
 
-// Replace swaps the membership. Nodes must come from NewNode of this balancer, each
+// Replace replaces the membership. Nodes must come from NewNode of this balancer, each
 // once. Replace and Use must not be called at the same time.
 func (b *Balancer) Replace(nodes []*Node) {
 	s := &Set{nodes: nodes, choose: b.chooser(nodes)}

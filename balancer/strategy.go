@@ -5,7 +5,7 @@ import "cmp"
 // Strategy names a way to choose among usable endpoints.
 type Strategy string
 
-// The strategies.
+// Strategies.
 const (
 	// LeastRequest takes the better of two endpoints chosen at random, by
 	// requests in flight over weight (P2C; Envoy's least_request with
@@ -13,8 +13,8 @@ const (
 	LeastRequest Strategy = "least_request"
 	// RoundRobin takes one after the other, each as often as its weight says.
 	RoundRobin Strategy = "round_robin"
-	// ConsistentHash takes the same endpoint for the same key while the endpoints are
-	// the same: see [HashConfig].
+	// ConsistentHash takes the same endpoint for the same key while the set of
+	// endpoints is the same: see [HashConfig].
 	ConsistentHash Strategy = "consistent_hash"
 )
 
@@ -22,23 +22,23 @@ const (
 type Config struct {
 	// Strategy. Default LeastRequest.
 	Strategy Strategy
-	// Hash is for ConsistentHash alone.
+	// Hash only applies to ConsistentHash.
 	Hash HashConfig
 }
 
-// HashConfig says what ConsistentHash goes by. A call's own HashKey comes first. A
-// call without a key goes where LeastRequest would send it.
+// HashConfig says which key ConsistentHash uses. A call's own HashKey comes first.
+// LeastRequest chooses the endpoint of a call without a key.
 type HashConfig struct {
 	// Header is the request header whose first value is the key. Default "": none.
 	Header string
 	// Path makes the request's path, without its query, the key of calls that have no
-	// other. Default false.
+	// other key. Default false.
 	Path bool
-	// Load bounds what one key can do to its endpoint: one that would carry more than
-	// Load times its share of the calls in flight, and more than 8, is passed over
-	// for the next. Default 1.5; at least 1. Source: Mirrokni, Thorup, Zadimoghaddam,
-	// Consistent Hashing with Bounded Loads, 2016; Envoy's hash_balance_factor is
-	// typically 1.2 to 2.
+	// Load limits the load that one key puts on its endpoint: an endpoint that would
+	// have more than Load times its share of the calls in flight, and more than 8, is
+	// skipped for the next one. Default 1.5; at least 1. Source: Mirrokni, Thorup,
+	// Zadimoghaddam, Consistent Hashing with Bounded Loads, 2016; Envoy's
+	// hash_balance_factor is typically 1.2 to 2.
 	Load float64
 }
 
