@@ -100,7 +100,7 @@ func (d Decision) String() string {
 	case WaitedForEndpoints:
 		return fmt.Sprintf("waited %s for the registry's first answer", n)
 	case NobodyServes:
-		return "the registry says that nobody serves it"
+		return "the registry lists no endpoints"
 	case AllOut:
 		if d.N <= 0 {
 			return "all endpoints were out, a probe among them"

@@ -69,9 +69,9 @@ func insert(all []Out, o Out) []Out {
 func (r Reason) String() string {
 	switch r.Code {
 	case lift.NoSet:
-		return "the registry has not told who serves it"
+		return "the registry has not listed the endpoints yet"
 	case lift.NoEndpoints:
-		return "the registry says that nobody serves it; start an instance or fix the registration"
+		return "the registry lists no endpoints; start an instance or fix the registration"
 	}
 	var b strings.Builder
 	switch r.Endpoints {

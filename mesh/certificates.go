@@ -13,8 +13,8 @@ type Certificate struct {
 	Services []string // sorted
 }
 
-// Certificates returns the files of certificates that services use, the one that
-// expires first comes first.
+// Certificates returns the files of certificates that services use, sorted by expiry,
+// the earliest first.
 func (m *Mesh) Certificates() []Certificate {
 	type key struct {
 		file string

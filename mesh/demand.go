@@ -6,11 +6,12 @@ import (
 	"github.com/liftmesh/lift/registry"
 )
 
-// hintEvery is how often a registry that asks on demand is told of one service:
-// each call would be too often, and once an invocation too seldom for long ones.
+// hintEvery is the least time between two hints about one service to a registry that
+// asks on demand: one for each call would be too many, and one for each invocation too
+// few for long invocations.
 const hintEvery = time.Second
 
-// needed tells a registry that asks on demand that the service is called.
+// needed tells a registry that asks on demand that the service is being called.
 func (s *Service) needed() {
 	cfg := s.config()
 	if r, ok := cfg.Registry.(registry.OnDemand); ok {
@@ -18,8 +19,8 @@ func (s *Service) needed() {
 	}
 }
 
-// invoked is needed for an invocation that begins, if it is likely to call the
-// service: its endpoints are asked for before the first call then.
+// invoked does the same when an invocation begins that is likely to call the service,
+// so that its endpoints are asked for before the first call.
 func (s *Service) invoked(n int64) {
 	cfg := s.config()
 	if r, ok := cfg.Registry.(registry.OnDemand); ok && s.hinted.Load() != 0 && n-s.used.Load() <= recent {

@@ -1,3 +1,3 @@
-// Package mesh is the data plane: the order of the steps, and the memory of each
-// service that outlives them.
+// Package mesh is the data plane: the order of a call's steps, and the memory of each
+// service, which outlives the steps.
 package mesh

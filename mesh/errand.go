@@ -7,18 +7,17 @@ import (
 	"sync"
 )
 
-// errand is work in the background that is asked for more often than it can be done.
-// One goroutine at most does it: work that is asked for while it runs is done once
-// more after that, however often it was asked for. Its zero value is ready. Safe for
-// concurrent use.
+// errand is background work that may be requested more often than it can be done. At
+// most one goroutine does it. All requests that come while it runs cause one more run
+// after it. The zero value is ready. Safe for concurrent use.
 type errand struct {
 	mu      sync.Mutex
 	running bool
-	again   func() // what was asked for last while one ran
+	again   func() // the last request that came while one was running
 }
 
-// start has f done, in a goroutine of work unless one runs. A panic of f is logged
-// and ends f alone.
+// start runs f in a goroutine of work, or after the one that is running. A panic of f
+// is logged and only ends f.
 func (e *errand) start(work *sync.WaitGroup, log *slog.Logger, f func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -34,7 +33,7 @@ func (e *errand) start(work *sync.WaitGroup, log *slog.Logger, f func()) {
 	})
 }
 
-// next returns what has been asked for meanwhile, nil for nothing; then none runs.
+// next returns the request that came meanwhile, or nil; then no errand is running.
 func (e *errand) next() func() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/liftmesh/lift/resilience"
 )
 
-// judge sees the attempt's head and end, and has it decided, once, how it ended and
+// judge sees the attempt's head and end. It decides once how the attempt ended, and
 // what that says about the endpoint.
 func (m *member) judge(next lift.RoundTripper) lift.RoundTripper {
 	return lift.RoundTripperFunc(func(a *lift.Attempt) (resp *lift.Response, err error) {
@@ -31,8 +31,8 @@ func (m *member) judge(next lift.RoundTripper) lift.RoundTripper {
 			m.ended(a, now, err, a.Probe)
 			return resp, err
 		}
-		// A stream is judged by its head for now, so that it can be tried again, and
-		// for good at its end.
+		// A stream is first judged by its head, so that it can be retried, and finally
+		// at its end.
 		resilience.ReadGRPC(a, resp, false)
 		a.Outcome = resilience.Classify(a, now, nil)
 		owes := a.Probe
@@ -46,7 +46,7 @@ func (m *member) judge(next lift.RoundTripper) lift.RoundTripper {
 			case end == nil:
 				resilience.ReadGRPC(a, resp, true)
 			case errors.Is(end, lift.ErrBodyClosed):
-				end = nil // the reader had enough; the head says how it went
+				end = nil // the reader stopped early; the head decides the outcome
 			}
 			m.ended(a, m.s.o.Now(), end, owes)
 		})
@@ -54,9 +54,9 @@ func (m *member) judge(next lift.RoundTripper) lift.RoundTripper {
 	})
 }
 
-// headed notes that the head of an answer is there, and learns from how long it took:
-// unless a clock has jumped, or the caller was still sending. What a limit of ours took is
-// left out.
+// headed notes that the head of an answer has arrived, and learns from the time that it
+// took, unless a clock has jumped or the caller was still sending. The time that the
+// attempt waited for a limit of this process does not count.
 func (m *member) headed(a *lift.Attempt, resp *lift.Response, now lift.Instant, whole bool) {
 	m.node.Answered(now)
 	if whole && resp.Status < http.StatusBadRequest && resp.Status != http.StatusSwitchingProtocols && !now.Straddles(a.Began) {
@@ -64,8 +64,9 @@ func (m *member) headed(a *lift.Attempt, resp *lift.Response, now lift.Instant, 
 	}
 }
 
-// ended decides what came of an attempt, and tells everybody who goes by it. owes
-// says that the breaker still waits for this probe's word.
+// ended decides the outcome of an attempt, and reports it to the breaker, the outlier
+// detection and the balancer. owes says that the breaker still waits for this probe's
+// result.
 func (m *member) ended(a *lift.Attempt, now lift.Instant, err error, owes bool) {
 	defer m.node.Done()
 	defer a.End()
@@ -84,7 +85,7 @@ func (m *member) ended(a *lift.Attempt, now lift.Instant, err error, owes bool) 
 	m.compare(a, v)
 }
 
-// verdict is what a says about the endpoint.
+// verdict returns what a says about the endpoint.
 func (m *member) verdict(a *lift.Attempt, over bool) resilience.Verdict {
 	seen := resilience.Sight{}
 	if over && a.Outcome != lift.OK {
@@ -94,8 +95,9 @@ func (m *member) verdict(a *lift.Attempt, over bool) resilience.Verdict {
 	return m.s.config().Breaker.Answers.Verdict(&a.AttemptRecord, seen)
 }
 
-// compare has the endpoint's answers compared with the others'. Where a hash says who
-// gets a call they cannot be: a URL that fails meets one endpoint always.
+// compare adds an answer to the comparison with the other endpoints. With a hash
+// strategy it does nothing: a URL that fails always goes to the same endpoint, so a
+// comparison would be unfair.
 func (m *member) compare(a *lift.Attempt, v resilience.Verdict) {
 	cfg := m.s.config()
 	if cfg.Breaker.Answers == resilience.Ignore || cfg.Balancer.Strategy == balancer.ConsistentHash {
@@ -110,7 +112,7 @@ func (m *member) compare(a *lift.Attempt, v resilience.Verdict) {
 }
 
 // repeated reports whether the call has failed at the same endpoint before: one call
-// counts once against one endpoint, however often it is sent again.
+// counts only once against one endpoint, however often it is retried.
 func repeated(a *lift.Attempt) bool {
 	if a.Call.Tries() < 2 {
 		return false

@@ -5,17 +5,16 @@ import (
 	"sync/atomic"
 )
 
-// lease counts the users of something that is to end once it has been retired
-// and nobody uses it any more. Safe for concurrent use.
+// lease counts the users of something that must end once it has been retired and its
+// last user is done. Safe for concurrent use.
 type lease struct {
 	users   atomic.Int64
 	retired atomic.Bool
 	once    sync.Once
-	end     func() // runs once, in the goroutine of whoever was last
+	end     func() // runs once, in the goroutine of the last user
 }
 
-// take begins a use, which give ends. It reports false, and begins none, once
-// retired.
+// take begins a use, which give ends. After retire it reports false and begins none.
 func (l *lease) take() bool {
 	l.users.Add(1)
 	if l.retired.Load() {
@@ -31,7 +30,7 @@ func (l *lease) give() {
 	}
 }
 
-// retire lets no further use begin. Retiring twice does nothing.
+// retire prevents further uses. A second retire does nothing.
 func (l *lease) retire() {
 	l.retired.Store(true)
 	if l.users.Load() == 0 {

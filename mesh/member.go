@@ -9,13 +9,13 @@ import (
 	"github.com/liftmesh/lift/resilience"
 )
 
-// member is what a service remembers of one of its endpoints.
+// member is a service's memory of one of its endpoints.
 type member struct {
 	s       *Service
 	node    *balancer.Node
 	breaker *resilience.Breaker
 	peer    *resilience.Peer
-	// attempts is the per-attempt stack; up is the upstream it ends in. A reload replaces both.
+	// attempts is the per-attempt stack; up is the upstream that it ends in. A reload replaces both.
 	attempts atomic.Pointer[lift.RoundTripper]
 	up       atomic.Pointer[way]
 	count    count
@@ -33,7 +33,7 @@ func (s *Service) newMember(ep lift.Endpoint) *member {
 	return m
 }
 
-// owned is a node as one owner of its gate sees it.
+// owned is a node with the methods for one owner of its gate.
 type owned struct {
 	*balancer.Node
 	owner balancer.Owner
@@ -42,7 +42,7 @@ type owned struct {
 func (o owned) Suspend(length time.Duration, why string) { o.Node.Suspend(o.owner, length, why) }
 func (o owned) Resume(why string)                        { o.Node.Resume(o.owner, why) }
 
-// build makes the stack of the attempts anew.
+// build makes a new stack for the attempts.
 func (m *member) build(cfg *ServiceConfig) {
 	attempts := m.s.attempt(cfg, m)
 	m.attempts.Store(&attempts)

@@ -47,7 +47,7 @@ func (s *Service) watchOnce(ctx context.Context) {
 	}
 }
 
-// failed notes that the registry failed; the last set stays.
+// failed notes that the registry failed; the last set stays in use.
 func (s *Service) failed(ctx context.Context, err error) {
 	s.mu.Lock()
 	current := ctx.Err() == nil // else another source is watched by now
@@ -103,8 +103,8 @@ func (s *Service) apply(ctx context.Context, set []lift.Endpoint) {
 	s.log.Info("endpoints", "count", len(nodes))
 }
 
-// member returns the memory of ep, new or known. An address that changed under
-// the same id is another endpoint.
+// member returns the memory of ep, old or new. If the address under an id has changed,
+// it is another endpoint.
 func (s *Service) member(ep lift.Endpoint) *member {
 	m := s.members[ep.Key()]
 	if m != nil && m.node.Endpoint().Addr != ep.Addr {
@@ -137,7 +137,7 @@ func (s *Service) current() []*member {
 	return all
 }
 
-// warm waits for the first set and opens the connections to keep warm, until ctx or
+// warm waits for the first set and opens the configured warm connections, until ctx or
 // the service ends.
 func (s *Service) warm(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -18,7 +18,7 @@ import (
 	"github.com/liftmesh/lift/transport"
 )
 
-// Options are what a [Mesh] is made from. A zero field means its default.
+// Options configures a [Mesh]. A zero field means its default.
 type Options struct {
 	// Services are the services that can be called. Of two with one name, the last one
 	// is used.
@@ -33,7 +33,8 @@ type Options struct {
 	Connections, Connects int
 	// Now reads the clocks. Default [lift.Now].
 	Now func() lift.Instant
-	// Rand gives random bits, from many goroutines. Default [rand.Uint64].
+	// Rand returns random bits; it must be safe for concurrent use. Default
+	// [rand.Uint64].
 	Rand func() uint64
 	// Dial opens upstream connections. Default: TCP, no proxy.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -67,7 +68,7 @@ type Mesh struct {
 	closed bool
 }
 
-// table is what can be called; a reload swaps it whole.
+// table holds the services that can be called; a reload replaces it as a whole.
 type table struct {
 	services map[string]*Service
 	names    []string // sorted
@@ -78,8 +79,8 @@ func newTable(services map[string]*Service, broken error) *table {
 	return &table{services: services, names: slices.Sorted(maps.Keys(services)), broken: broken}
 }
 
-// New starts the data plane: it watches the registries of all services from now
-// on. Close it to give back connections and goroutines.
+// New starts the data plane: it watches the registries of all services. Close it to
+// release its connections and goroutines.
 func New(o Options) *Mesh {
 	m := &Mesh{o: o.withDefaults(), slots: transport.NewSlots(o.Connections, o.Connects)}
 	if o.OnEnd != nil {
@@ -115,7 +116,7 @@ func (o Options) withDefaults() Options {
 // Names returns the names of the services, sorted.
 func (m *Mesh) Names() []string { return slices.Clone(m.table.Load().names) }
 
-// Service returns the service of that name, in any case, nil if there is none.
+// Service returns the service with that name, in any case, or nil.
 func (m *Mesh) Service(name string) *Service {
 	return m.table.Load().services[lift.ServiceName(name)]
 }
@@ -126,7 +127,7 @@ func (m *Mesh) Observe(c *lift.Call) {
 	c.Observe(m.o.Now, m.onEnd)
 }
 
-// tell tells the observer of a call's end, and contains its panics.
+// tell reports a call's end to the observer, and contains its panics.
 func (m *Mesh) tell(c *lift.Call, e lift.Ending) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -193,11 +194,11 @@ func (m *Mesh) Warm(ctx context.Context) {
 	wg.Wait()
 }
 
-// Invoked tells the mesh that an invocation begins; thawed says that a freeze seems to
-// lie before it. After a thaw, connections that died are closed, and services in use
-// open their warm ones again; ctx, or Close, ends that. No call depends on it, it does
-// not block, and it runs at most two goroutines for a service, however often and
-// however long the registry is silent.
+// Invoked tells the mesh that an invocation begins; thawed says that the process was
+// probably frozen before. After a thaw Invoked closes dead connections, and opens the
+// warm ones of services in use again, until ctx or the mesh ends. No call depends on
+// it. It does not block, and runs at most two goroutines for a service, however often
+// it is called and however long the registry is silent.
 func (m *Mesh) Invoked(ctx context.Context, thawed bool) {
 	n := m.invocations.Add(1)
 	if m.ctx.Err() != nil {
@@ -220,12 +221,12 @@ func (m *Mesh) Invoked(ctx context.Context, thawed bool) {
 	}
 }
 
-// recent is how many invocations back a service counts as in use, so that its
-// connections are opened again after a thaw.
+// recent is the number of invocations for which a service counts as in use after a
+// call: its connections are then opened again after a thaw.
 const recent = 3
 
-// Close stops watching, closes the connections once nothing is in flight, and
-// waits for its own goroutines.
+// Close stops the watches, closes the connections once no call is in flight, and waits
+// for the mesh's goroutines.
 func (m *Mesh) Close() {
 	m.reload.Lock()
 	m.closed = true

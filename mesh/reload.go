@@ -12,26 +12,26 @@ import (
 	"github.com/liftmesh/lift/registry"
 )
 
-// Marks stand for settings, so that a reload can tell what has changed: settings
-// themselves hold functions and pointers that cannot be compared. Equal marks
-// promise equal settings; an empty one is equal to none.
+// Marks represent settings, so that a reload can tell what has changed: the settings
+// themselves hold functions and pointers that cannot be compared. Equal marks mean
+// equal settings; an empty mark is equal to none, not even to another empty one.
 type Marks struct {
-	// All of the service's settings.
+	// All stands for all settings of the service.
 	All string
-	// Source is for Registry and Lookup.
+	// Source stands for Registry and Lookup.
 	Source string
-	// Transport is for Transport and Sign.
+	// Transport stands for Transport and Sign.
 	Transport string
 }
 
-// Changes are the names of the services that a reload touched, each list sorted.
+// Changes lists the names of the services that a reload changed, each list sorted.
 type Changes struct{ Added, Changed, Removed []string }
 
-// None reports whether nothing was touched.
+// None reports whether the reload changed nothing.
 func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) == 0 }
 
-// Reload makes services the services that can be called, while calls run. None
-// of them fails for it:
+// Reload replaces the services that can be called, while calls are running. No call
+// fails because of it:
 //
 //   - A service whose mark is the same is not touched.
 //   - One that has changed gets a new stack over the same memory: the budget keeps
@@ -40,7 +40,7 @@ func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed)
 //     changed. The old set serves until a new source has told its first one.
 //   - One that was removed ends after its running calls. New ones are unknown.
 //
-// Where anything is broken nothing is changed, and the error says all of it.
+// If anything is broken, Reload changes nothing and returns all that is wrong.
 func (m *Mesh) Reload(services []ServiceConfig) (Changes, error) {
 	m.reload.Lock()
 	defer m.reload.Unlock()
@@ -60,7 +60,7 @@ func (m *Mesh) Reload(services []ServiceConfig) (Changes, error) {
 		return Changes{}, errors.Join(broken...)
 	}
 
-	// From here on nothing can fail.
+	// Nothing below can fail.
 	var ch Changes
 	old := m.table.Load().services
 	next := make(map[string]*Service, len(wanted))
@@ -93,7 +93,7 @@ func (m *Mesh) Reload(services []ServiceConfig) (Changes, error) {
 	return ch, nil
 }
 
-// start has s watched, in place of a watch that there was.
+// start starts a watch for s, and ends the one before.
 func (m *Mesh) start(s *Service) {
 	ctx, stop := context.WithCancel(s.ctx)
 	if s.unwatch != nil {
@@ -103,8 +103,8 @@ func (m *Mesh) start(s *Service) {
 	m.work.Go(func() { s.watch(ctx) })
 }
 
-// change gives the service new settings over the memory that it has. It reports
-// whether the source has changed too, and with it the watch.
+// change gives the service new settings over its old memory. It reports whether the
+// source has changed, so that a new watch is needed.
 func (s *Service) change(cfg ServiceConfig) (source bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *Service) change(cfg ServiceConfig) (source bool) {
 		if m.gone.IsZero() {
 			m.open(&cfg)
 		}
-		// What was wrong may have been the way, such as a TLS name.
+		// The cause may have been in the old settings, such as a TLS name.
 		m.breaker.Forget("it is reached in another way since a reload")
 		m.node.Resume(balancer.Outlier, "it is reached in another way since a reload")
 	}
@@ -141,8 +141,8 @@ func (s *Service) change(cfg ServiceConfig) (source bool) {
 
 func same(a, b string) bool { return a != "" && a == b }
 
-// sameSource is for settings without marks, as programs make them: one registry
-// that is asked for the same name.
+// sameSource compares settings without marks, as programs make them: the source is the
+// same if the registry and the name are.
 func sameSource(a, b *ServiceConfig) bool {
 	return a.Marks.Source == "" && b.Marks.Source == "" && a.Lookup == b.Lookup && identical(a.Registry, b.Registry)
 }

@@ -29,7 +29,7 @@ type Service struct {
 
 	calls       lease // held by each call up to its response's head
 	invocations *atomic.Int64
-	used        atomic.Int64 // the invocation in which it was called last
+	used        atomic.Int64 // the invocation in which it was last called
 	hinted      atomic.Int64 // when the registry was last told that the service is called, Unix ns; 0: never
 
 	ctx     context.Context // ends with the service, or the mesh
@@ -44,8 +44,8 @@ type Service struct {
 	told     lift.Instant // when the registry returned the current set
 }
 
-// settings are a service's configuration and the stack that was built by it. They
-// are replaced together.
+// settings are a service's configuration and the stack that was built from it. They are
+// replaced together.
 type settings struct {
 	cfg    ServiceConfig
 	caller lift.Caller
@@ -83,7 +83,7 @@ func (c ServiceConfig) withDefaults() ServiceConfig {
 		c.Timeout = 2 * time.Second
 	}
 	if c.Lookup == "" {
-		c.Lookup = c.Name // as it is written: registries may tell cases apart
+		c.Lookup = c.Name // as it is written: registries may be case-sensitive
 	}
 	c.Name = lift.ServiceName(c.Name)
 	c.Retry = c.Retry.WithDefaults()
@@ -107,7 +107,7 @@ func (s *Service) Call(c *lift.Call) (*lift.Response, error) {
 	return now.caller.Call(c)
 }
 
-// record is the outermost step: it contains panics, and has errors carry what was tried.
+// record is the outermost step: it contains panics, and adds the attempts to errors.
 func (s *Service) record(next lift.Caller) lift.Caller {
 	return lift.CallerFunc(func(c *lift.Call) (resp *lift.Response, err error) {
 		defer func() {

@@ -5,24 +5,26 @@ import (
 	"github.com/liftmesh/lift/resilience"
 )
 
-// stack is the whole way of a call to one service, in order. This file is the
-// one place that says it.
+// stack returns all steps of a call to one service, in order. Only this file defines
+// the order.
 func (s *Service) stack(cfg *ServiceConfig) lift.Caller {
 	return lift.Stack(s.pick(),
-		// Contains whatever panics below; has every error carry what was tried.
+		// Contains panics of all steps below; adds the attempts to every error.
 		s.record,
-		// The time there is for all that follows, attempts and waits included.
+		// Limits the time of all steps below, attempts and waits included.
 		resilience.Deadline(cfg.Timeout, s.o.Now, s.o.Invocation),
-		// Above Retry, which goes by it.
+		// Above Retry, which depends on it.
 		idempotent(cfg),
-		// Above Retry, so that every try has all of the body; below Deadline, which bounds the wait for it.
+		// Above Retry, so that every try has all of the body; below Deadline, which
+		// limits the wait for it.
 		resilience.Whole(cfg.WholeBody, s.o.Now),
-		// Above Pick, so that each try picks anew; below Deadline, which bounds it.
+		// Above Pick, so that each try picks again; below Deadline, which limits it.
 		resilience.Retry(cfg.Retry, s.budget, s.balancer.Untried, s.o.Now, s.o.Rand),
 	)
 }
 
-// idempotent is the step that vouches for a service's calls, nil if nobody does.
+// idempotent returns the step that marks a service's calls as idempotent, nil if they
+// are not.
 func idempotent(cfg *ServiceConfig) lift.Policy {
 	if !cfg.Idempotent {
 		return nil
@@ -30,14 +32,15 @@ func idempotent(cfg *ServiceConfig) lift.Policy {
 	return resilience.Idempotent
 }
 
-// attempt is the way of one attempt, from the endpoint that was picked on.
+// attempt returns the steps of one attempt, below Pick.
 func (s *Service) attempt(cfg *ServiceConfig, m *member) lift.RoundTripper {
 	return lift.StackAttempt(lift.RoundTripperFunc(m.connect),
-		// Sees the attempt's end, whatever it is, and gives back what Pick took.
+		// Sees every end of the attempt, and gives back what Pick took.
 		m.judge,
-		// Near to the wire: what it cuts is the endpoint's time alone.
+		// Near the wire, so that it limits only the endpoint's time.
 		resilience.AttemptTimeout(cfg.AttemptTimeout, cfg.Timeout),
-		// Below the judge, which is told in the caller's terms and not in the endpoint's.
+		// Below the judge, which sees the caller's form of the answer and not the
+		// endpoint's.
 		cfg.Adapt,
 	)
 }

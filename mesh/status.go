@@ -12,7 +12,7 @@ import (
 
 var _ lift.Teller = (*Mesh)(nil)
 
-// Services implements [lift.Teller]. It asks nobody, so ctx does not matter.
+// Services implements [lift.Teller]. It answers from memory and ignores ctx.
 func (m *Mesh) Services(_ context.Context, names ...string) ([]lift.ServiceStatus, error) {
 	t := m.table.Load()
 	if t.broken != nil {
@@ -38,8 +38,8 @@ func (m *Mesh) Services(_ context.Context, names ...string) ([]lift.ServiceStatu
 	return all, nil
 }
 
-// Snapshot returns what is known of the service now. Each endpoint is seen whole,
-// but while calls run no two of them at quite the same moment.
+// Snapshot returns the current state of the service. The state of each endpoint is
+// consistent; while calls run, two endpoints may be of slightly different moments.
 func (s *Service) Snapshot() lift.ServiceStatus {
 	cfg := s.config()
 	st := lift.ServiceStatus{Name: cfg.Name, From: cfg.From, At: s.o.Now().Wall}
@@ -65,7 +65,7 @@ func (s *Service) Snapshot() lift.ServiceStatus {
 	return st
 }
 
-// count is how many attempts have ended at an endpoint, for rates.
+// count counts the attempts that have ended at an endpoint, for rates.
 type count struct{ attempts, failed atomic.Uint64 }
 
 func (c *count) ended(o lift.Outcome) {

@@ -5,14 +5,14 @@ import (
 	"github.com/liftmesh/lift/transport"
 )
 
-// way is an upstream that lasts until the calls that chose it are on their way:
-// one that is replaced closes under nobody.
+// way is an upstream that stays open until the attempts that chose it have begun:
+// replacing it never closes it under an attempt.
 type way struct {
 	transport.Upstream
 	lease
 }
 
-// open makes the way to the endpoint anew; the way before it ends after its calls.
+// open makes a new way to the endpoint; the old one ends after its attempts.
 func (m *member) open(cfg *ServiceConfig) {
 	if old := m.up.Swap(m.newWay(cfg)); old != nil {
 		old.retire()
@@ -30,7 +30,7 @@ func (m *member) newWay(cfg *ServiceConfig) *way {
 
 func (m *member) upstream() *way { return m.up.Load() }
 
-// connect is the end of the stack: the endpoint's connections.
+// connect is the last step: it sends the attempt over the endpoint's connections.
 func (m *member) connect(a *lift.Attempt) (*lift.Response, error) {
 	w := m.upstream()
 	for !w.take() {
@@ -43,9 +43,9 @@ func (m *member) connect(a *lift.Attempt) (*lift.Response, error) {
 	return w.RoundTrip(a)
 }
 
-// part carries an attempt whose endpoint left the set between its being picked and
-// now: a moment earlier it would have gone there too, so it does, by a connection
-// of its own. A way that the mesh itself closed says so.
+// part sends an attempt whose endpoint left the set after it was picked. A moment
+// earlier the attempt would have gone there too, so it still does, over its own
+// connection. If the mesh itself closed the way, the attempt fails and says so.
 func (m *member) part(a *lift.Attempt) (*lift.Response, error) {
 	m.s.mu.Lock()
 	left := !m.gone.IsZero()

@@ -13,43 +13,43 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Gate is what a breaker opens and closes: its hold on the balancer's node.
+// Gate is the part of the balancer's node that a breaker opens and closes.
 type Gate interface {
-	// Suspend takes the endpoint out for length, until a probe has gone well.
+	// Suspend takes the endpoint out for length, and after that until a probe succeeds.
 	Suspend(length time.Duration, why string)
 	// Resume makes it usable again.
 	Resume(why string)
-	// ReturnProbe gives a probe's slot back, and leaves the rest as it is.
+	// ReturnProbe gives a probe's slot back and changes nothing else.
 	ReturnProbe(why string)
 }
 
-// errFailed is what gobreaker is told of a failed attempt.
+// errFailed is the error that gobreaker gets for a failed attempt.
 var errFailed = errors.New("failed")
 
-// Breaker decides from the outcomes of an endpoint's attempts when its gate
-// opens and for how long. The window's counts and the state machine are
-// gobreaker's; the gate and its wall time are ours, since gobreaker measures by
-// the monotonic clock, which may stand still in a freeze, and since a call that
-// the gate let pass must never wait for a lock. It is told of attempts only when
-// they end, so nothing can be left half done. An endpoint that has had no
-// failure within the window costs one atomic load. Safe for concurrent use.
+// Breaker decides from the outcomes of an endpoint's attempts when its gate opens and
+// for how long. gobreaker has the window's counts and the state machine. Lift has its
+// own gate with its own wall time, because gobreaker measures by the monotonic clock,
+// which may stand still in a freeze, and because a call that passes the gate must never
+// wait for a lock. The breaker only hears of attempts that have ended, so no count can
+// stay incomplete. An endpoint that has had no failure within the window costs one
+// atomic load. Safe for concurrent use.
 type Breaker struct {
 	cfg  BreakerConfig
 	gate Gate
 	now  func() lift.Instant
 	rand func() uint64
 
-	suspect atomic.Bool // something has failed; count
+	suspect atomic.Bool // an attempt has failed within the window, so count
 
 	mu     sync.Mutex
 	state  *gobreaker.TwoStepCircuitBreaker[struct{}]
 	open   bool
 	opened lift.Instant
-	length time.Duration // for which it was opened
+	length time.Duration // how long it was opened for
 	streak int
 	trips  int // openings since the endpoint was last well for a window
 	last   lift.Instant
-	since  lift.Instant // of the last Forget: attempts that began earlier judge nothing
+	since  lift.Instant // of the last Forget: attempts that began earlier do not count
 }
 
 // NewBreaker returns a closed breaker for the endpoint behind gate.
@@ -57,8 +57,9 @@ func NewBreaker(cfg BreakerConfig, gate Gate, now func() lift.Instant, rand func
 	return &Breaker{cfg: cfg.WithDefaults(), gate: gate, now: now, rand: rand}
 }
 
-// Change makes cfg hold from now on. An open endpoint stays open until its time,
-// failures in a row stay counted; the counts of another window begin anew.
+// Change replaces the configuration. An open endpoint stays open for its time, and
+// failures in a row stay counted. If the window changes, its counts start again from
+// zero.
 func (b *Breaker) Change(cfg BreakerConfig) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,9 +70,9 @@ func (b *Breaker) Change(cfg BreakerConfig) {
 	}
 }
 
-// Forget makes the endpoint usable at once and drops everything counted so far,
-// because it is reached in another way from now on. Attempts that began before do
-// not count, whenever they end.
+// Forget makes the endpoint usable at once and drops all counts, because Lift reaches
+// it in another way from now on. Attempts that began earlier do not count, whenever
+// they end.
 func (b *Breaker) Forget(why string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -81,8 +82,8 @@ func (b *Breaker) Forget(why string) {
 	b.gate.Resume(why)
 }
 
-// Report tells the breaker of an attempt that has ended, and what that says of the
-// endpoint. For one that was a probe, and has not been told of, see Probed.
+// Report counts an attempt that has ended, with its verdict about the endpoint. For a
+// probe that has not been reported, call Probed.
 func (b *Breaker) Report(a *lift.AttemptRecord, v Verdict) {
 	if v == Nothing || v != Unwell && !b.suspect.Load() {
 		return
@@ -90,14 +91,14 @@ func (b *Breaker) Report(a *lift.AttemptRecord, v Verdict) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.open || b.before(a) {
-		return // if open it began before the gate closed; only the probe is asked now
+		return // if open, the attempt began before the gate closed; only the probe counts now
 	}
 	b.count(a, v == Unwell)
 }
 
-// Probed tells the breaker what the probe said, once: at the head of its answer if
-// that is good, so that an answer which goes on for long holds nobody up, else at its
-// end. It must be called for every attempt that is a probe.
+// Probed reports a probe's result, once: at the head of its answer if that is good, so
+// that a long answer delays no other call, else at its end. It must be called for every
+// attempt that is a probe.
 func (b *Breaker) Probed(a *lift.AttemptRecord, v Verdict) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -117,7 +118,7 @@ func (b *Breaker) Probed(a *lift.AttemptRecord, v Verdict) {
 	}
 }
 
-// before reports whether a went another way than the endpoint is reached by now.
+// before reports whether a began before the last Forget.
 func (b *Breaker) before(a *lift.AttemptRecord) bool {
 	return !b.since.IsZero() && a.Began.Mono < b.since.Mono
 }
@@ -125,7 +126,7 @@ func (b *Breaker) before(a *lift.AttemptRecord) bool {
 func (b *Breaker) count(a *lift.AttemptRecord, bad bool) {
 	at := b.now()
 	if b.state == nil || at.Age(b.last) > b.cfg.Window {
-		if !bad { // a window without a failure: well again
+		if !bad { // a window without a failure: the endpoint is well again
 			b.suspect.Store(false)
 			b.state, b.streak, b.trips = nil, 0, 0
 			return
@@ -158,7 +159,8 @@ func (b *Breaker) Streak() int {
 	return b.streak
 }
 
-// feed gives gobreaker one result, whole: allowed and done in one go.
+// feed gives gobreaker one whole result: it asks for permission and reports the result
+// in one step.
 func (b *Breaker) feed(bad bool) {
 	if b.state == nil {
 		return

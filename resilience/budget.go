@@ -11,17 +11,17 @@ import (
 // what it may save up. Source: the ttl of Finagle's RetryBudget.
 const budgetSpan = 10 * time.Second
 
-// Budget keeps a service's retries to a share of its calls, so that retries
-// cannot multiply an overload. All calls of a service share one Budget. A retry is paid
-// for when it is decided, before its back-off, so that waiting retries cannot burst
-// later. Safe for concurrent use.
+// Budget limits a service's retries to a share of its calls, so that retries cannot
+// multiply an overload. All calls of a service share one Budget. A retry is paid for
+// when it is decided, before its back-off, so that waiting retries cannot burst later.
+// Safe for concurrent use.
 type Budget struct {
 	cfg BudgetConfig
 	now func() lift.Instant
 
 	mu     sync.Mutex
 	tokens float64
-	filled lift.Instant // up to when the floor has been paid in
+	filled lift.Instant // the time up to which the floor has been paid in
 	span   lift.Instant // start of the running span
 	calls  [2]float64   // in the running span and the one before
 }
@@ -43,7 +43,7 @@ func (b *Budget) Change(cfg BudgetConfig) {
 	b.tokens = min(b.tokens, b.capacity())
 }
 
-// Deposit pays in for one call, which began at that moment.
+// Deposit pays in for one call, which began at the given time.
 func (b *Budget) Deposit(at lift.Instant) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -71,10 +71,10 @@ func (b *Budget) capacity() float64 {
 	return max(b.cfg.Burst, b.cfg.Ratio*max(b.calls[0], b.calls[1]))
 }
 
-// advance pays in the floor for the wall time gone by, and moves the spans on. A
-// moment that lies before the last one by the monotonic clock too is that of a call
-// which waited before it came here: its time has been paid in. Where the wall clock
-// alone went back, it was set back, and everything is counted from there anew.
+// advance pays in the floor for the wall time that has passed, and moves the spans on.
+// A call that waited before it came here brings a time that lies before the last one by
+// the monotonic clock too: that time has been paid in already. If only the wall clock
+// went back, it was set back, and counting starts again from there.
 func (b *Budget) advance(at lift.Instant) {
 	if at.Mono < b.filled.Mono {
 		return

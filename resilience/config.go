@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// RetryConfig says when a call is sent again. A zero field means its default.
+// RetryConfig says when a call is retried. A zero field means its default.
 type RetryConfig struct {
-	// Attempts is how often a call is sent at most, the first time included
-	// (hedges will count too). Default 3; 1 switches retries off.
+	// Attempts is the largest number of attempts of a call, the first one included.
+	// Default 3; 1 switches retries off.
 	Attempts int
 	// Backoff is the base of the full jitter between attempts: before attempt
 	// n+1 a call waits a random time in [0, Backoff*(2^n - 1)). Default 25 ms
@@ -25,19 +25,19 @@ type BudgetConfig struct {
 	// Ratio is how many retries each call pays for. Default 0.2 (linkerd's and
 	// Finagle's 20 %).
 	Ratio float64
-	// FloorPerSecond is how many retries a second are paid for without calls.
-	// Default 0.2: an environment that sends one call a second still gets them.
+	// FloorPerSecond is how many retries a second are paid in without calls. Default
+	// 0.2: an environment that sends one call a second still gets them.
 	FloorPerSecond float64
-	// Burst is how many retries can be saved up at least; a busy service can
-	// save what 10 s of its calls pay for. Default 10.
+	// Burst is how many retries any service can save up; a busy service can save what
+	// 10 s of its calls pay for. Default 10.
 	Burst float64
 }
 
 // BreakerConfig says when an endpoint is taken out, and for how long. A zero
 // field means its default.
 type BreakerConfig struct {
-	// Answers says what is made of bad answers. Default Compare. Failures are what
-	// remains: refused, reset, timed out, garbage, 502, 503, 504, UNAVAILABLE.
+	// Answers says how bad answers count. Default Compare. These always count as
+	// failures: refused, reset, timed out, garbage, 502, 503, 504, UNAVAILABLE.
 	Answers Answers
 	// Consecutive failures that open. Default 3: a single environment sends few
 	// calls, and another endpoint can serve meanwhile.

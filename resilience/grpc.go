@@ -66,15 +66,15 @@ func pushback(value string) time.Duration {
 	case err != nil || ms < 0:
 		return -1
 	case ms == 0:
-		return 1 // at once; 0 is for who said nothing
+		return 1 // at once; 0 means that the server said nothing
 	default:
 		return time.Duration(ms) * time.Millisecond
 	}
 }
 
-// byGRPC says whose fault a grpc-status is. UNKNOWN, INTERNAL, DATA_LOSS,
-// DEADLINE_EXCEEDED and UNAVAILABLE are the endpoint's, as in linkerd2's load biaser and
-// breaker; RESOURCE_EXHAUSTED asks for less; the rest is about the request. A code
+// byGRPC returns the outcome for a grpc-status. UNKNOWN, INTERNAL, DATA_LOSS,
+// DEADLINE_EXCEEDED and UNAVAILABLE are the endpoint's, as in linkerd2's load biaser
+// and breaker; RESOURCE_EXHAUSTED asks for less; the rest is about the request. A code
 // that gRPC does not know counts as UNKNOWN, and so does none.
 func byGRPC(a *lift.Attempt, now lift.Instant) lift.Outcome {
 	code, err := strconv.Atoi(a.GRPC)
@@ -95,7 +95,7 @@ func byGRPC(a *lift.Attempt, now lift.Instant) lift.Outcome {
 		}
 	}
 	if straddled(a, now, nil) {
-		return lift.Straddled // what gave up may have been a clock that ran on
+		return lift.Straddled // the timer that fired may be one that ran on in a freeze
 	}
 	return lift.Failed
 }

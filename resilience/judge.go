@@ -33,7 +33,7 @@ func Classify(a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
 	case errors.Is(err, lift.DeadlineExceeded):
 		return lift.CutShort
 	case errors.Is(err, lift.AttemptTimeout) && a.Hurried:
-		return lift.CutShort // other callers' time may do for it
+		return lift.CutShort // other callers may allow it enough time
 	case errors.Is(err, lift.Busy):
 		return lift.Limited
 	case errors.Is(err, lift.InvalidCall) || errors.Is(err, lift.TooLarge):
@@ -45,9 +45,9 @@ func Classify(a *lift.Attempt, now lift.Instant, err error) lift.Outcome {
 	}
 }
 
-// straddled reports whether a freeze lay inside the attempt: the two clocks part, or
-// the attempt outlived its limit by as much, which is how a freeze shows where
-// monotonic time ran on.
+// straddled reports whether a freeze lies inside the attempt: the two clocks differ, or
+// the attempt outlived its limit by as much, which shows a freeze where monotonic time
+// ran on.
 func straddled(a *lift.Attempt, now lift.Instant, err error) bool {
 	if now.Straddles(a.Began) {
 		return true
@@ -56,12 +56,12 @@ func straddled(a *lift.Attempt, now lift.Instant, err error) bool {
 	return !limit.IsZero() && now.Wall.Sub(limit) > lift.FreezeGap
 }
 
-// limitOf returns the wall time that the attempt could not outlive while our timers
-// ran, zero if there is none. The attempt's own limit holds up to the answer's head
-// (or its end, where it is read whole); the call's deadline holds for a stream that
-// follows, and nothing does for an upgraded connection. Were a stream held to the
-// attempt's limit, each one that breaks late would pass for a freeze, and an instance
-// that breaks them all would never be blamed.
+// limitOf returns the wall time by which the attempt must have ended if our timers ran,
+// zero if there is none. The attempt's own limit holds up to the answer's head (or its
+// end, where it is read whole); the call's deadline holds for a stream that follows,
+// and nothing does for an upgraded connection. If the attempt's limit applied to
+// streams, each stream that breaks late would count as a freeze, and an instance that
+// breaks all streams would never be taken out.
 func limitOf(a *lift.Attempt, err error) time.Time {
 	switch {
 	case a.Status == http.StatusSwitchingProtocols:
@@ -78,7 +78,7 @@ func byStatus(status int) lift.Outcome {
 	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
 		return lift.Overloaded
 	case status == http.StatusNotImplemented, status == http.StatusHTTPVersionNotSupported:
-		return lift.CallerFault // a matter of the request: another endpoint would say the same
+		return lift.CallerFault // the request's fault: another endpoint would answer the same
 	case status >= 500:
 		return lift.Failed
 	case status >= 400:

@@ -44,14 +44,15 @@ const (
 	// others before: a burst of requests that fail everywhere meets the endpoints one
 	// after the other.
 	apart = 5
-	// few is how many good answers the others have to have given in the run: an endpoint
-	// that alone is asked has nobody to be worse than.
+	// few is how many good answers the others must have given in the run: an endpoint
+	// that gets all the calls cannot be compared.
 	few = 3
-	// known is how many earlier answers of the others count at most beside a run's.
+	// known is the largest number of the others' earlier answers that count in a run.
 	known = 200
 )
 
-// OutlierGate is what Outliers closes, and asks who else is usable.
+// OutlierGate is the part of a node that Outliers closes, and that tells whether the
+// node is usable.
 type OutlierGate interface {
 	// Suspend takes the endpoint out for length.
 	Suspend(length time.Duration, why string)
@@ -59,7 +60,7 @@ type OutlierGate interface {
 	Usable() bool
 }
 
-// Peer is what Outliers remembers of one endpoint.
+// Peer is the memory of Outliers of one endpoint.
 type Peer struct {
 	all  *Outliers
 	gate OutlierGate
@@ -69,10 +70,10 @@ type Peer struct {
 
 	// Guarded by all.mu.
 	began  tallies // the counts when the run began
-	before counts  // of the others, up to then; known at most
-	carry  float64 // evidence from before the endpoint was taken out last
+	before counts  // of the others, up to then; at most known
+	carry  float64 // evidence from before the endpoint was last taken out
 	trips  int
-	back   lift.Instant // when it was to be used again
+	back   lift.Instant // when it was due to be used again
 }
 
 type counts struct{ good, bad float64 }
@@ -85,18 +86,18 @@ func NewOutliers(cfg BreakerConfig, now func() lift.Instant, rand func() uint64)
 	return &Outliers{cfg: cfg.WithDefaults(), now: now, rand: rand}
 }
 
-// Change makes cfg hold from now on.
+// Change replaces the configuration.
 func (o *Outliers) Change(cfg BreakerConfig) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.cfg = cfg.WithDefaults()
 }
 
-// Peer returns the memory of the endpoint behind gate. It is compared with once it is
-// given to Replace.
+// Peer returns the memory of the endpoint behind gate. The comparison includes it once
+// it is passed to Replace.
 func (o *Outliers) Peer(gate OutlierGate) *Peer { return &Peer{all: o, gate: gate} }
 
-// Replace says which endpoints are compared from now on.
+// Replace sets the endpoints to compare.
 func (o *Outliers) Replace(peers []*Peer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -104,7 +105,8 @@ func (o *Outliers) Replace(peers []*Peer) {
 	o.restart()
 }
 
-// restart begins all runs anew, since what they were compared with is another by now.
+// restart starts all runs again, because the endpoints that they were compared with
+// have changed.
 func (o *Outliers) restart() {
 	for _, p := range o.peers {
 		p.restart(p.tallies())
@@ -115,7 +117,7 @@ func (o *Outliers) restart() {
 func (p *Peer) Good() { p.good.Add(1) }
 
 // Bad notes a bad answer, and takes the endpoint out if that makes it worse than the
-// others. cause is for people.
+// others. cause is shown to people.
 func (p *Peer) Bad(cause string) {
 	o := p.all
 	o.mu.Lock()
@@ -126,7 +128,8 @@ func (p *Peer) Bad(cause string) {
 	}
 }
 
-// weigh counts a bad answer of p. A positive length is for how long p is to be out.
+// weigh counts a bad answer of p. If p must be taken out, length is for how long; else
+// it is 0.
 func (o *Outliers) weigh(p *Peer, cause string) (length time.Duration, why string) {
 	now := p.tallies()
 	p.bad.Add(1)
@@ -156,7 +159,7 @@ func (o *Outliers) weigh(p *Peer, cause string) (length time.Duration, why strin
 	return length, why
 }
 
-// another reports whether an endpoint beside p is usable.
+// another reports whether an endpoint other than p is usable.
 func (o *Outliers) another(p *Peer) bool {
 	at := o.now()
 	for _, q := range o.peers {
@@ -167,8 +170,8 @@ func (o *Outliers) another(p *Peer) bool {
 	return false
 }
 
-// evidence is how much better own is explained by an endpoint that is worse than the
-// others than by one that is like them, as the logarithm of the ratio of likelihoods.
+// evidence returns how much better own fits an endpoint that is worse than the others
+// than one that is like them: the logarithm of the ratio of the two likelihoods.
 func (o *Outliers) evidence(own, rest, before counts) float64 {
 	p := (rest.bad + before.bad + 0.5) / (rest.sum() + before.sum() + 1) // Jeffreys' prior
 	worse := p + o.cfg.FailureRatio*(1-p)
@@ -187,7 +190,7 @@ func (p *Peer) tallies() (t tallies) {
 	return t
 }
 
-// restart ends the run; what the others did in it counts as known from now on.
+// restart ends the run; the others' answers in it count as known from now on.
 func (p *Peer) restart(now tallies) {
 	rest := now.rest.since(p.began.rest)
 	p.before.good += rest.good
@@ -205,7 +208,8 @@ func (p *Peer) counts() counts {
 
 func (c counts) sum() float64 { return c.good + c.bad }
 
-// since is what has come to c since then; endpoints that left took theirs along.
+// since returns the counts that were added since then, never negative: endpoints that
+// left took their counts along.
 func (c counts) since(then counts) counts {
 	return counts{good: max(0, c.good-then.good), bad: max(0, c.bad-then.bad)}
 }

@@ -6,20 +6,21 @@ import (
 	"github.com/liftmesh/lift"
 )
 
-// Retry sends a call again, to another endpoint where there is one, if every attempt
-// of the try before failed and one more can do no harm: nothing can have acted on the
-// call, or it is idempotent. It stays inside the call's deadline and pays every retry
-// from budget.
+// Retry sends a call again, to another endpoint if there is one, if every attempt of
+// the last try failed and one more can do no harm: no endpoint can have acted on the
+// call, or it is idempotent. It obeys the call's deadline, and budget pays for every
+// retry.
 //
 // Before a retry it waits for a random time (full jitter), or for as long as the
-// endpoint asked. A Retry-After of HTTP is about the endpoint that says it: if
+// endpoint asked. A Retry-After of HTTP concerns the endpoint that sent it: if
 // elsewhere reports an endpoint that the call has not tried, the retry goes there
-// without that wait. A gRPC pushback is about the call, and is always waited for. A
-// wait that the call has no time for is no retry: the caller gets the answer at hand.
+// without that wait. A gRPC pushback concerns the call, and Retry always waits for it.
+// If the call has no time for the wait, Retry does not retry: the caller gets the
+// answer at hand.
 //
-// An attempt that a limit of this process stopped is tried at another endpoint alone.
+// An attempt that a limit of this process stopped is only retried at another endpoint.
 //
-// elsewhere may be nil: there is no other endpoint then. rand gives random bits, now
+// elsewhere may be nil: there is no other endpoint then. rand returns random bits, now
 // reads the clocks.
 func Retry(cfg RetryConfig, budget *Budget, elsewhere func(*lift.Call) bool, now func() lift.Instant, rand func() uint64) lift.Policy {
 	cfg = cfg.WithDefaults()
@@ -58,7 +59,7 @@ func Retry(cfg RetryConfig, budget *Budget, elsewhere func(*lift.Call) bool, now
 				tried += len(since)
 				stop := releaseOnNextAttempt(c, resp)
 				resp2, err2 := next.Call(c)
-				if c.Tries() == tried { // nowhere left to go: the answer at hand is the better one
+				if c.Tries() == tried { // no endpoint is left: the answer at hand is the better one
 					stop()
 					c.Note(lift.NoRetryNowhere, 0)
 					return resp, err
@@ -79,9 +80,9 @@ func releaseOnNextAttempt(c *lift.Call, resp *lift.Response) (stop func() bool) 
 	return c.OnNextAttempt(func() { _ = resp.Body.Close() })
 }
 
-// Idempotent vouches for every call that says nothing itself: it may be sent again
-// though an endpoint may have acted on it, whatever its method. What a caller says
-// of one call stands.
+// Idempotent marks every call as idempotent, whatever its method: it may be sent again
+// although an endpoint may have acted on it. A call for which the caller has decided
+// that is left as it is.
 func Idempotent(next lift.Caller) lift.Caller {
 	return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
 		if c.Idempotent == lift.ByMethod {
@@ -94,8 +95,8 @@ func Idempotent(next lift.Caller) lift.Caller {
 	})
 }
 
-// again reports whether the attempts since the last decision allow another: each of
-// them failed, and none forbids it. It notes what forbids it.
+// again reports whether the attempts since the last decision allow another one: each of
+// them failed, and none forbids it. It notes the reason that forbids it.
 func again(c *lift.Call, since []lift.AttemptRecord, elsewhere func() bool) bool {
 	for i := range since {
 		a := &since[i]
@@ -108,7 +109,7 @@ func again(c *lift.Call, since []lift.AttemptRecord, elsewhere func() bool) bool
 		case lift.Limited:
 			if !elsewhere() {
 				c.Note(lift.NoRetryNowhere, 0)
-				return false // the call has waited for room there
+				return false // the call has already waited for that limit
 			}
 		default:
 			return false
@@ -134,14 +135,14 @@ func again(c *lift.Call, since []lift.AttemptRecord, elsewhere func() bool) bool
 	return true
 }
 
-// asked returns the wait before the next try that the attempts decide: what an
-// endpoint asked for, or none at all if nothing was reached. ok is false where they
-// leave it to the back-off.
+// asked returns the wait before the next try if the attempts decide it: the wait that
+// an endpoint asked for, or none if no endpoint was reached. ok is false if the
+// back-off decides.
 func asked(since []lift.AttemptRecord, elsewhere func() bool) (wait time.Duration, ok bool) {
 	unreached, binds := true, false
 	for i := range since {
 		a := &since[i]
-		// Who has too much to do is given time, though nothing ran.
+		// An overloaded endpoint gets time, although nothing ran.
 		unreached = unreached && a.Reached == lift.NotReached && a.Outcome != lift.Overloaded
 		wait = max(wait, a.RetryAfter)
 		binds = binds || a.GRPC != ""

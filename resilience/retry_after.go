@@ -40,7 +40,7 @@ func ReadRetryAfter(a *lift.Attempt, resp *lift.Response, now func() lift.Instan
 		}
 		wait = until.Sub(from)
 	}
-	a.RetryAfter = max(wait, 1) // at once is 1 ns: 0 means that nothing was said
+	a.RetryAfter = max(wait, 1) // at once is 1 ns: 0 means that the endpoint did not ask for a wait
 }
 
 func isDigits(s string) bool {

@@ -14,20 +14,22 @@ type Verdict uint8
 
 // The verdicts.
 const (
-	// Nothing: the attempt says nothing about the endpoint.
+	// Nothing means that the attempt says nothing about the endpoint.
 	Nothing Verdict = iota
-	// Well: the endpoint did what it was asked, or said that the request was wrong.
+	// Well means that the endpoint did what it was asked, or said that the request was
+	// wrong.
 	Well
-	// Suspect: the endpoint is alive and answered badly, or not within the caller's
-	// time. That may be the request's fault, so it is compared with the others' answers.
+	// Suspect means that the endpoint is alive and answered badly, or not within the
+	// caller's time. That may be the request's fault, so it is compared with the
+	// others' answers.
 	Suspect
-	// Unwell: the endpoint cannot be used, whatever it is asked.
+	// Unwell means that the endpoint is unusable for every request.
 	Unwell
 )
 
-// Answers says what is made of bad answers: a status from 500 on but 502, 503 and 504;
-// 429; the grpc-statuses UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, DATA_LOSS
-// and those that gRPC does not know; no answer within the caller's time.
+// Answers says how bad answers count: a status from 500 on except 502, 503 and 504;
+// 429; the grpc-statuses UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL,
+// DATA_LOSS and those that gRPC does not know; no answer within the caller's time.
 type Answers string
 
 // The values of Answers.
@@ -38,7 +40,7 @@ const (
 	// Count has the breaker count failed answers as it counts timeouts, though one
 	// URL that always fails can then open every endpoint. The rest is compared.
 	Count Answers = "count"
-	// Ignore makes nothing of them.
+	// Ignore does not count them.
 	Ignore Answers = "ignore"
 )
 
@@ -46,16 +48,17 @@ const (
 // the call's own deadline cut counts against it alone.
 const Far = 10
 
-// Sight is what is known of an endpoint when an attempt at it has ended.
+// Sight is the knowledge about an endpoint when an attempt at it has ended.
 type Sight struct {
-	// Alive: the head of some answer came from the endpoint while the attempt was out.
+	// Alive says that the head of some answer arrived from the endpoint while the
+	// attempt was running.
 	Alive bool
 	// Usual is how long the head of an answer usually takes there, Elsewhere the
-	// longest of the service's other endpoints. 0 is not known.
+	// longest of the service's other endpoints. 0 means unknown.
 	Usual, Elsewhere time.Duration
 }
 
-// Verdict decides what a, which has ended, says about its endpoint.
+// Verdict decides what the ended attempt a says about its endpoint.
 func (answers Answers) Verdict(a *lift.AttemptRecord, seen Sight) Verdict {
 	v := verdict(a, seen)
 	if v == Suspect && answers == Count && a.Outcome == lift.Failed && a.Err == nil {
@@ -69,7 +72,7 @@ func verdict(a *lift.AttemptRecord, seen Sight) Verdict {
 	case lift.OK:
 		return Well
 	case lift.CallerFault:
-		if a.Status >= http.StatusInternalServerError { // 501, 505: the others may do it
+		if a.Status >= http.StatusInternalServerError { // 501, 505: other endpoints may support it
 			return Suspect
 		}
 		return Well
@@ -81,7 +84,7 @@ func verdict(a *lift.AttemptRecord, seen Sight) Verdict {
 	}
 	switch {
 	case errors.Is(a.Err, lift.AttemptTimeout) && seen.Alive:
-		return Suspect // slow at this; an endpoint that hangs answers nobody
+		return Suspect // slow at this request; an endpoint that hangs answers no request
 	case a.Err != nil:
 		return Unwell
 	case a.GRPC == noStatus, a.GRPC == strconv.Itoa(grpcUnavailable):
@@ -97,10 +100,10 @@ func verdict(a *lift.AttemptRecord, seen Sight) Verdict {
 	}
 }
 
-// cutShort is for an attempt that the call's own deadline cut. A caller in a hurry says
-// nothing about an endpoint unless that, or the others, would usually have answered by
-// then. The time in which the caller was still sending, or a limit was waited for, is not
-// the endpoint's.
+// cutShort judges an attempt that the call's own deadline ended. It says nothing about
+// the endpoint, unless this endpoint or the others usually answer sooner. The time in
+// which the caller was still sending, or the attempt waited for a limit, does not
+// count.
 func cutShort(a *lift.AttemptRecord, seen Sight) Verdict {
 	if a.Reached == lift.Answered {
 		return Nothing

@@ -8,17 +8,17 @@ import (
 )
 
 // Whole reads the request's body to its end before anything is sent, for requests that
-// are signed or wrapped as one piece. A body of more than limit bytes fails as TooLarge,
-// unsent. The wait for the body ends with the call's deadline, and when the call is
-// canceled. A call that upgrades is passed on: its body follows the answer. limit <= 0
-// returns nil, no step at all.
+// are signed or wrapped as one piece. A body of more than limit bytes fails as
+// TooLarge, unsent. The wait for the body ends with the call's deadline, and when the
+// call is canceled. A call that upgrades is passed on: its body follows the answer. If
+// limit <= 0, Whole returns nil, for no step.
 func Whole(limit int64, now func() lift.Instant) lift.Policy {
 	if limit <= 0 {
 		return nil
 	}
 	return func(next lift.Caller) lift.Caller {
 		return lift.CallerFunc(func(c *lift.Call) (*lift.Response, error) {
-			if c.Upgrade != "" { // the body is for after the answer
+			if c.Upgrade != "" { // the body follows the answer
 				return next.Call(c)
 			}
 			if c.Body.Size() > limit {
