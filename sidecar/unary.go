@@ -15,8 +15,13 @@ func (d *door) Call(ctx context.Context, req *liftv1.CallRequest) (*liftv1.CallR
 	now := d.cfg.Now()
 	var c lift.Call
 	wire.Fill(&c, req, now)
+	if refusal := d.admitCall(&c, req); refusal != nil {
+		d.refused(&c, refusal)
+		return nil, wire.Status(refusal, req.GetService(), now)
+	}
+	defer d.finish()
 	lift.Observe(d.cfg.Caller, &c)
-	defer c.End()
+	defer c.End() // before finish: a drain waits for it
 	resp, err := d.unary(ctx, &c, req)
 	if err != nil {
 		c.Fail(err)
@@ -25,18 +30,20 @@ func (d *door) Call(ctx context.Context, req *liftv1.CallRequest) (*liftv1.CallR
 	return resp, nil
 }
 
-func (d *door) unary(ctx context.Context, c *lift.Call, req *liftv1.CallRequest) (out *liftv1.CallResponse, err error) {
+// admitCall begins the call, which finish ends, or returns why it is refused.
+func (d *door) admitCall(c *lift.Call, req *liftv1.CallRequest) *lift.Error {
 	limits := &d.cfg.Limits
 	if n := wire.FieldsSize(req.GetHeader()) + len(req.GetPath()); n > limits.MaxHeader {
-		return nil, lift.Errorf(c, lift.TooLarge, "path and header have %d bytes, 32 for each field included; the limit is %d: send less, or raise limits.header in lift.yaml", n, limits.MaxHeader)
+		return lift.Errorf(c, lift.TooLarge, "path and header have %d bytes, 32 for each field included; the limit is %d: send less, or raise limits.header in lift.yaml", n, limits.MaxHeader)
 	}
 	if n := len(req.GetBody()); n > limits.MaxBody {
-		return nil, lift.Errorf(c, lift.TooLarge, "the body has %d bytes, and the limit of a unary call is %d: use a session or the plain door, or raise limits.body in lift.yaml", n, limits.MaxBody)
+		return lift.Errorf(c, lift.TooLarge, "the body has %d bytes, and the limit of a unary call is %d: use a session or the plain door, or raise limits.body in lift.yaml", n, limits.MaxBody)
 	}
-	if err := d.begin(c.Service); err != nil {
-		return nil, err
-	}
-	defer d.finish()
+	return d.begin(c.Service)
+}
+
+func (d *door) unary(ctx context.Context, c *lift.Call, req *liftv1.CallRequest) (out *liftv1.CallResponse, err error) {
+	limits := &d.cfg.Limits
 	if len(req.GetBody()) > 0 {
 		c.Body = lift.BytesBody(req.GetBody())
 	}
