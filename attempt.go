@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Attempt is one try of a call at one endpoint, while it runs. [Call.NewAttempt]
-// starts it; its address is good for as long as anybody keeps it. Several attempts
-// of one call may run at the same time, each in a goroutine of its own.
+// Attempt is one try of a call at one endpoint, while it runs. [Call.NewAttempt] starts
+// it; its address stays valid for as long as it is used. Several attempts of one call
+// may run at the same time, each in its own goroutine.
 //
 // Exactly one goroutine at a time, the one that carries the attempt, reads and
 // writes its fields. Others see the attempt's record as it was last published, by
@@ -18,12 +18,14 @@ type Attempt struct {
 	// answer is AttemptRecord.Err.
 	AttemptRecord
 
-	// Call is the call that is tried. It is not to be changed below Pick.
+	// Call is the call that the attempt belongs to. Steps below Pick must not change
+	// it.
 	Call *Call
 
-	// Method, Path, Header, Body, Upgrade and Idempotent are what is sent: at first the
-	// call's own. A step that sends something else replaces them here, for this attempt
-	// alone. Header is shared with the call: put another slice in its place.
+	// Method, Path, Header, Body, Upgrade and Idempotent are what the attempt sends: at
+	// first the call's own. A step that sends something else replaces them here, for
+	// this attempt only. Header is shared with the call: replace the slice, do not
+	// change its elements.
 	Method, Path string
 	Header       []Field
 	Body         *Body
@@ -31,13 +33,13 @@ type Attempt struct {
 	Idempotent   Idempotence
 
 	lifetime
-	n    int      // its place in Call.record
+	n    int      // its index in Call.record
 	prev *Attempt // the one started before it
 }
 
-// NewAttempt starts one more attempt of c, and publishes its record, r. What the
-// attempt sends is what the call says now. It is canceled when the call is, at once
-// if that has been. Safe for concurrent use, also while other attempts run.
+// NewAttempt starts one more attempt of c, and publishes its record, r. The attempt
+// sends what the call holds now. It is canceled when the call is, at once if the call
+// has been canceled already. Safe for concurrent use, also while other attempts run.
 func (c *Call) NewAttempt(r AttemptRecord) *Attempt {
 	c.mu.Lock()
 	a := &c.first
@@ -63,10 +65,10 @@ func (c *Call) NewAttempt(r AttemptRecord) *Attempt {
 	return a
 }
 
-// OnNextAttempt has f run when the next attempt starts, which is after an endpoint
-// was found for it and before anything is sent. Only the last f that was given
-// counts. stop takes f back and reports whether it did so before f was started. Safe
-// for concurrent use.
+// OnNextAttempt runs f when the next attempt starts, which is after an endpoint was
+// found for it and before anything is sent. A later f replaces an earlier one. stop
+// removes f and reports whether it did so before f was started. Safe for concurrent
+// use.
 func (c *Call) OnNextAttempt(f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,7 +85,7 @@ func (c *Call) OnNextAttempt(f func()) (stop func() bool) {
 // Err returns why the attempt was canceled, nil if it was not. Safe for concurrent use.
 func (a *Attempt) Err() error { return a.lifetime.Err() }
 
-// Publish shows the attempt's record, as it is now, to whoever asks the call for it.
+// Publish makes the attempt's current record visible to [Call.Attempts].
 func (a *Attempt) Publish() {
 	c := a.Call
 	c.mu.Lock()
@@ -91,8 +93,8 @@ func (a *Attempt) Publish() {
 	c.record[a.n] = a.AttemptRecord
 }
 
-// End publishes the attempt's record for the last time, ends the attempt and gives
-// back what it holds. Ending twice gives nothing back twice.
+// End publishes the attempt's record for the last time, ends the attempt and gives back
+// what it holds. A second End does nothing.
 func (a *Attempt) End() {
 	a.Publish()
 	if a.end() {

@@ -11,11 +11,11 @@ import (
 // limit 64 KiB.
 const ReplayLimit = 64 << 10
 
-// ErrBodyClosed is what a body's end reports when it was closed before its end,
-// and what a reader returns after that.
+// ErrBodyClosed is the error of a body that was closed before its end. Readers of the
+// body return it too.
 var ErrBodyClosed = errors.New("body closed before its end")
 
-// ErrBodySuperseded is what a reader of a request body returns once a later
+// ErrBodySuperseded is the error that a reader of a request body returns once a later
 // attempt reads the body.
 var ErrBodySuperseded = errors.New("body is being read by a later attempt")
 
@@ -38,7 +38,7 @@ type Body struct {
 	head    []byte
 	rest    io.ReadCloser
 	read    int  // bytes read of rest
-	spilled bool // head is not all that has been read of rest
+	spilled bool // head does not hold all bytes that were read of rest
 	err     error
 	reader  *bodyReader
 
@@ -150,9 +150,9 @@ func (b *Body) Trailer() []Field {
 	return b.trailer
 }
 
-// OnEnd has f run when the body has ended: with nil at its clean end, with
-// [ErrBodyClosed] if it was closed before that, else with the error that broke it. If
-// the body has ended, f runs at once. Each f runs once, in the order they were given.
+// OnEnd runs f when the body has ended: with nil at its clean end, with [ErrBodyClosed]
+// if it was closed before that, else with the error that broke it. If the body has
+// ended, f runs at once. Each f runs once, in the order they were given.
 func (b *Body) OnEnd(f func(err error)) {
 	if b == nil {
 		f(nil)
@@ -196,8 +196,8 @@ func (b *Body) isClosed() bool {
 	return b.end.over && errors.Is(b.end.err, ErrBodyClosed)
 }
 
-// finish reports the end once. It may be called while another goroutine reads
-// rest: closing rest is what wakes that one.
+// finish reports the end once. It may be called while another goroutine reads rest:
+// closing rest wakes that goroutine.
 func (b *Body) finish(err error) {
 	b.end.Lock()
 	if b.end.over {
@@ -225,7 +225,7 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	if n, err, done := r.replay(p); done {
 		return n, err
 	}
-	b.turn.Lock() // an earlier reader may be waiting for the rest; what it gets is kept
+	b.turn.Lock() // an earlier reader may be waiting for the rest; the bytes that it gets are kept
 	n, err, done := r.replay(p)
 	if done {
 		b.turn.Unlock()
@@ -248,7 +248,7 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// replay reads from what is kept. done is false if r has to read the rest.
+// replay reads from the kept bytes. done is false if r must read the rest.
 func (r *bodyReader) replay(p []byte) (n int, err error, done bool) { //nolint:revive // done qualifies err
 	b := r.body
 	b.mu.Lock()
@@ -263,7 +263,7 @@ func (r *bodyReader) replay(p []byte) (n int, err error, done bool) { //nolint:r
 	case b.rest == nil:
 		return 0, io.EOF, true
 	case r.at != b.read:
-		return 0, errSpilled, true // an earlier reader took it past the buffer meanwhile
+		return 0, errSpilled, true // an earlier reader has read past the buffer meanwhile
 	case b.isClosed():
 		return 0, ErrBodyClosed, true
 	case b.err != nil:
@@ -272,7 +272,7 @@ func (r *bodyReader) replay(p []byte) (n int, err error, done bool) { //nolint:r
 	return 0, nil, false
 }
 
-// take keeps what r has read of the rest. turn is held.
+// take keeps the bytes that r has read of the rest. turn is held.
 func (b *Body) take(r *bodyReader, p []byte, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 // Idempotence says whether sending a call twice has the effect of sending it once.
 type Idempotence uint8
 
-// The values of Idempotence.
+// Values of Idempotence.
 const (
-	// ByMethod: GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC
+	// ByMethod means that GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC
 	// 9110, section 9.2.2), and so is a call with an Idempotency-Key that is not empty.
 	ByMethod Idempotence = iota
-	// Idempotent: the caller says that it may be sent twice.
+	// Idempotent means that the caller says that the call may be sent twice.
 	Idempotent
-	// NotIdempotent: the caller says that it must not be sent twice.
+	// NotIdempotent means that the caller says that the call must not be sent twice.
 	NotIdempotent
 )
 
@@ -26,8 +26,8 @@ const (
 // response's body has ended.
 //
 // One goroutine at a time writes its fields, and only above Pick: the steps of an
-// attempt leave the call as it is. Hold, End, Cancel, Err, Done, OnCancel and the methods
-// about attempts may be used from any goroutine.
+// attempt do not change the call. Hold, End, Cancel, Err, Done, OnCancel and the
+// methods about attempts may be used from any goroutine.
 type Call struct {
 	// Service is the name of the service that is called, in any case. The mesh
 	// replaces it by its canonical form; see [ServiceName].
@@ -49,17 +49,18 @@ type Call struct {
 	// head. Any other status is an ordinary answer, and Body stays unread. Such a call is
 	// not idempotent.
 	Upgrade string
-	// Tenant is the tenant in whose name the call is made, "" for none.
+	// Tenant is the tenant on whose behalf the call is made, "" for none.
 	Tenant string
-	// HashKey is what a consistent-hash picker goes by.
+	// HashKey is the key for the strategy consistent_hash: calls with the same key go
+	// to the same endpoint.
 	HashKey string
 	// Idempotent overrides what the method says.
 	Idempotent Idempotence
-	// Deadline is the wall time by which the call must be over. Zero: none yet. It
-	// shortens the call, and not the share of its timeout that an attempt has.
+	// Deadline is the wall time by which the call must be over. Zero means none yet. It
+	// shortens the call, but not the share of its timeout that an attempt has.
 	Deadline time.Time
-	// Timeout, if positive, takes the place of the service's configured timeout. Each
-	// attempt has half of it, unless the service's attempt_timeout is set.
+	// Timeout, if positive, replaces the service's configured timeout. Each attempt has
+	// half of it, unless the service's attempt_timeout is set.
 	Timeout time.Duration
 	// Began is when the call entered the stack.
 	Began Instant
@@ -74,10 +75,9 @@ type Call struct {
 	onNext func()
 }
 
-// Cancel tells every step that the caller has given up, and why: it cancels the
-// call and all its attempts, those that are started later too. The first cause
-// stays. A nil cause means context.Canceled. Safe for concurrent use; it does not
-// wait for anybody.
+// Cancel tells every step that the caller has given up, and why: it cancels the call
+// and all its attempts, those that are started later too. The first cause stays. A nil
+// cause means context.Canceled. Safe for concurrent use; it does not block.
 func (c *Call) Cancel(cause error) {
 	c.lifetime.Cancel(cause)
 	c.mu.Lock()

@@ -29,11 +29,10 @@ func Stack(base Caller, policies ...Policy) Caller { return stack(base, policies
 // RoundTripper sends one attempt to its endpoint and returns the answer.
 //
 // The name is net/http's, because the contract is: one exchange with one peer. A
-// RoundTripper does not choose the endpoint and does not try another; both are the
-// work of a [Caller] above it. What holds for a Caller's response, errors and use
-// from many goroutines holds here too. A RoundTripper sends what the attempt
-// carries (Method, Path, Header, Body), not what the call does, and changes
-// nothing of the call.
+// RoundTripper does not choose the endpoint and does not try another; both are the work
+// of a [Caller] above it. The promises of a Caller about response, errors and
+// concurrent use apply here too. A RoundTripper sends the attempt's Method, Path,
+// Header and Body, not the call's, and does not change the call.
 type RoundTripper interface {
 	RoundTrip(a *Attempt) (*Response, error)
 }
@@ -45,8 +44,8 @@ type RoundTripperFunc func(a *Attempt) (*Response, error)
 func (f RoundTripperFunc) RoundTrip(a *Attempt) (*Response, error) { return f(a) }
 
 // AttemptPolicy wraps a RoundTripper with one concern of an attempt: its timeout, its
-// verdict, another form of the request. It is to an attempt what a [Policy] is to a
-// call, and runs once for each attempt.
+// verdict, another form of the request. It is the counterpart of [Policy] for attempts,
+// and runs once for each attempt.
 type AttemptPolicy func(next RoundTripper) RoundTripper
 
 // StackAttempt puts policies around base as [Stack] does.

@@ -6,29 +6,28 @@ import (
 	"time"
 )
 
-// MaxDecisions is how many decisions a call keeps. Of further ones only the number is
-// known.
+// MaxDecisions is how many decisions a call keeps. Further ones are only counted.
 const MaxDecisions = 16
 
-// Decision is one thing that was decided about a call on its way, other than where
-// its attempts went, which their records say. A call on the ordinary way has none.
+// Decision is one decision about a call, other than the choice of an endpoint, which is
+// in the attempts' records. A call that succeeds at once has none.
 type Decision struct {
-	// After is how long after the call's beginning it was, by the wall clock.
+	// After is the time since the call's beginning, by the wall clock.
 	After time.Duration
-	// N is the number that belongs to Kind, as that says.
+	// N is a number; Kind says what it means.
 	N int64
 	// Tries is how many attempts had been started by then.
 	Tries int32
 	Kind  DecisionKind
 }
 
-// DecisionKind names what was decided.
+// DecisionKind is the kind of a decision.
 type DecisionKind uint8
 
-// The kinds of decisions. Where one says that N is a duration it is in nanoseconds.
+// Kinds of decisions. A duration N is in nanoseconds.
 const (
 	_ DecisionKind = iota
-	// TimeoutOfCall: the call's own timeout, N, took the place of the service's.
+	// TimeoutOfCall: the call's own timeout, N, replaced the service's.
 	TimeoutOfCall
 	// DeadlineOfCaller: the deadline that the call came with, N after its beginning,
 	// is before the end of its timeout.
@@ -37,32 +36,33 @@ const (
 	// before the end of its timeout.
 	DeadlineOfInvocation
 	// VouchedIdempotent: the service's configuration says that the call may be sent
-	// twice, which its method does not.
+	// twice, although its method is not idempotent.
 	VouchedIdempotent
-	// WaitedForBody: the request's body, N bytes, was waited for, all of it.
+	// WaitedForBody: the call waited for its whole request body, N bytes.
 	WaitedForBody
-	// WaitedForEndpoints: the registry's first set was waited for, for N.
+	// WaitedForEndpoints: the call waited for the registry's first set, for N.
 	WaitedForEndpoints
 	// NobodyServes: the registry says that the service has no endpoint.
 	NobodyServes
-	// AllOut: all endpoints were out; the next probe may go in N, 0 if one is out.
+	// AllOut: all endpoints were out; the next probe is due in N, 0 if one is running.
 	AllOut
-	// Retrying: the call was to be sent again, after a wait of N.
+	// Retrying: the call is retried after a wait of N.
 	Retrying
-	// NoRetryLimit: not sent again, it had been N times.
+	// NoRetryLimit: not retried, because it had been sent N times.
 	NoRetryLimit
-	// NoRetryUnsafe: not sent again, an endpoint may have acted on it and it is not
-	// idempotent.
+	// NoRetryUnsafe: not retried, because an endpoint may have acted on it and it is
+	// not idempotent.
 	NoRetryUnsafe
-	// NoRetryBody: not sent again, its body cannot be.
+	// NoRetryBody: not retried, because its body cannot be sent again.
 	NoRetryBody
-	// NoRetryAsked: not sent again, the endpoint asked for that.
+	// NoRetryAsked: not retried, because the endpoint forbade it.
 	NoRetryAsked
-	// NoRetryTime: not sent again, there was no time left for the wait of N before it.
+	// NoRetryTime: not retried, because there was no time left for the wait of N.
 	NoRetryTime
-	// NoRetryBudget: not sent again, the service's retry budget was empty.
+	// NoRetryBudget: not retried, because the service's retry budget was empty.
 	NoRetryBudget
-	// NoRetryNowhere: not sent again, no endpoint could be had; the answer at hand stayed.
+	// NoRetryNowhere: not retried, because no endpoint was left; the caller gets the
+	// answer at hand.
 	NoRetryNowhere
 	kinds
 )
@@ -83,12 +83,12 @@ func (k DecisionKind) String() string {
 	return "unknown"
 }
 
-// String says in a sentence what was decided.
+// String returns the decision as a sentence.
 func (d Decision) String() string {
 	n := time.Duration(d.N).Round(time.Microsecond)
 	switch d.Kind {
 	case TimeoutOfCall:
-		return fmt.Sprintf("the call's own timeout, %s, took the place of the service's", n)
+		return fmt.Sprintf("the call's own timeout, %s, replaced the service's", n)
 	case DeadlineOfCaller:
 		return fmt.Sprintf("the deadline that the call came with left it %s", n)
 	case DeadlineOfInvocation:
@@ -127,8 +127,8 @@ func (d Decision) String() string {
 	}
 }
 
-// Note adds a decision to the call's record; n is the number that belongs to kind. The
-// first two allocate nothing. Safe for concurrent use.
+// Note adds a decision to the call's record; kind says what n means. The first two
+// allocate nothing. Safe for concurrent use.
 func (c *Call) Note(kind DecisionKind, n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,7 +146,7 @@ func (c *Call) Note(kind DecisionKind, n int64) {
 	c.decisions = append(c.decisions, d)
 }
 
-// Decisions returns a copy of what was decided, in order, and how many more than
+// Decisions returns a copy of the decisions, in order, and how many more than
 // [MaxDecisions] there were. Safe for concurrent use.
 func (c *Call) Decisions() (list []Decision, dropped int) {
 	c.mu.Lock()

@@ -6,40 +6,40 @@ import "errors"
 type Ending struct {
 	// Status is the HTTP status of the answer's head, 0 if none came.
 	Status int
-	// Head is when that head was there, zero if none came.
+	// Head is when that head arrived, zero if none did.
 	Head Instant
-	// Ended is when the call was over: its answer had been read to the end or given up,
-	// or its error told.
+	// Ended is when the call was over: the answer had been read to its end or given up,
+	// or the caller had its error.
 	Ended Instant
-	// Err is the error that the caller was told in place of an answer, or what broke the
-	// answer off; [ErrBodyClosed] if the caller had enough of it. nil if it was read to
-	// its end.
+	// Err is the error that the caller got instead of an answer, or the error that
+	// broke the answer off; [ErrBodyClosed] if the caller stopped reading. nil if the
+	// answer was read to its end.
 	Err error
 }
 
-// Observer is told of a call once, when it has ended and its record is complete:
-// what [Call.Attempts] and [Call.Decisions] return does not change any more. It runs
-// in the goroutine that ended the call, so it must not block. It must not change the
-// call, nor keep it: it copies what it wants. Safe for concurrent use.
+// Observer gets a call once, when it has ended and its record is complete: the results
+// of [Call.Attempts] and [Call.Decisions] do not change any more. It runs in the
+// goroutine that ended the call, so it must not block. It must not change the call, nor
+// keep it: it copies what it needs. Safe for concurrent use.
 type Observer func(c *Call, e Ending)
 
-// Observed is a [Caller] whose calls are observed. A door tells it of each call that
-// it has read, before it decides anything about it, so that calls are observed too
-// which the door refuses by itself.
+// Observed is a [Caller] whose calls are observed. A door calls Observe for each call
+// that it has read, before it decides anything about the call. So calls that the door
+// itself refuses are observed too.
 type Observed interface {
 	Caller
-	// Observe has c observed. The call is reported when it is ended, by [Call.End].
+	// Observe observes c. The call is reported when [Call.End] ends it.
 	Observe(c *Call)
 }
 
-// Observe has c observed by caller, if that is [Observed].
+// Observe makes caller observe c, if caller is [Observed].
 func Observe(caller Caller, c *Call) {
 	if o, ok := caller.(Observed); ok {
 		o.Observe(c)
 	}
 }
 
-// observed is what a call keeps for its observer. Guarded by Call.mu.
+// observed is a call's state for its observer. Guarded by Call.mu.
 type observed struct {
 	observer  Observer
 	now       func() Instant
@@ -53,8 +53,8 @@ type observed struct {
 	dropped   int
 }
 
-// Observe has f told of the call's end, nil for nobody. now reads the clocks for that
-// and for [Call.Note]. The first observer stays. Began is set if it was not.
+// Observe makes f the call's observer; nil means none. now reads the clocks for that
+// and for [Call.Note]. The first observer stays. Observe sets Began if it is not set.
 // Safe for concurrent use.
 func (c *Call) Observe(now func() Instant, f Observer) {
 	c.mu.Lock()
@@ -70,16 +70,16 @@ func (c *Call) Observe(now func() Instant, f Observer) {
 	}
 }
 
-// Answered notes the response that the caller gets, and when its head was there.
-// Safe for concurrent use.
+// Answered notes the response that the caller gets, and when its head arrived. Safe for
+// concurrent use.
 func (c *Call) Answered(resp *Response, head Instant) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.response, c.head = resp, head
 }
 
-// Fail notes the error that the caller is told, in place of an answer or of its rest.
-// The last one stays: who is nearest to the caller has the last word. Safe for
+// Fail notes the error that the caller gets instead of an answer or of its rest. The
+// last error stays, because it is from the step nearest to the caller. Safe for
 // concurrent use.
 func (c *Call) Fail(err error) {
 	c.mu.Lock()
@@ -88,8 +88,8 @@ func (c *Call) Fail(err error) {
 }
 
 // End ends the call, gives back what it holds and closes its response. The observer
-// is told then, or once the last attempt has ended. Ending twice does nothing. Safe
-// for concurrent use.
+// gets the call then, or once the last attempt has ended. A second End does nothing.
+// Safe for concurrent use.
 func (c *Call) End() {
 	if !c.end() {
 		return
@@ -112,8 +112,8 @@ func (c *Call) attemptEnded() {
 	c.report()
 }
 
-// report tells the observer, once, if the call is over and nothing of it runs. mu is
-// held, and is not any more when report returns.
+// report calls the observer, once, if the call is over and no attempt is running. mu is
+// held when report is called, and released when it returns.
 func (c *Call) report() {
 	f := c.observer
 	if f == nil || !c.over || c.running > 0 {
@@ -133,9 +133,9 @@ func (c *Call) report() {
 	if e.Err != nil && cause != nil {
 		own, ours := errors.AsType[*Error](cause)
 		switch {
-		case ours: // what ended the call from our side says more than what the steps made of it
+		case ours: // the error that ended the call on this side says more than the errors that the steps derived from it
 			e.Err = own
-		case errors.Is(e.Err, ErrBodyClosed): // not because its reader had enough of it
+		case errors.Is(e.Err, ErrBodyClosed): // not because its reader stopped reading
 			e.Err = &Error{Code: CallCanceled, Service: c.Service, Reached: Answered, Err: cause}
 		}
 	}

@@ -13,12 +13,13 @@ type Endpoint struct {
 	Zone string
 	// Weight is the endpoint's share relative to others. 0 means 1.
 	Weight int
-	// Tags are labels that a subset can be chosen by.
+	// Tags are labels by which a subset can be chosen.
 	Tags []string
 }
 
-// Key returns what tells endpoints apart: the registry's id, or the address if there
-// is none. An endpoint that keeps its key keeps its connections and its verdict.
+// Key returns the key that identifies the endpoint: the registry's id, or the address
+// if there is none. An endpoint that keeps its key keeps its connections and its
+// verdict.
 func (e Endpoint) Key() string {
 	if e.ID != "" {
 		return e.ID

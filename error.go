@@ -13,7 +13,7 @@ import (
 // occurs and what to do.
 type Code string
 
-// The codes.
+// Codes.
 const (
 	// UnknownService: no service of that name is configured.
 	UnknownService Code = "unknown_service"
@@ -25,7 +25,7 @@ const (
 	TooLarge Code = "too_large"
 	// NoSet: the registry has not yet returned the service's endpoints.
 	NoSet Code = "no_set"
-	// NoEndpoints: the registry says that the service has no endpoints.
+	// NoEndpoints: the registry lists no endpoints for the service.
 	NoEndpoints Code = "no_endpoints"
 	// AllOpen: every endpoint's breaker is open; nothing was sent.
 	AllOpen Code = "all_open"
@@ -98,7 +98,7 @@ func (e *Error) Error() string {
 			if a.GRPC != "" {
 				fmt.Fprintf(&b, " grpc-status %s", a.GRPC)
 			}
-			if a.Err != nil && i < len(e.Attempts)-1 { // that of the last one is the error's own
+			if a.Err != nil && i < len(e.Attempts)-1 { // the last attempt's error is the error's own
 				fmt.Fprintf(&b, " (%s)", a.Cause())
 			}
 			fmt.Fprintf(&b, " after %s", a.Duration().Round(100*time.Microsecond))
@@ -149,8 +149,8 @@ func Errorf(c *Call, code Code, format string, args ...any) *Error {
 	return e
 }
 
-// Recorded returns err with c's record as it stands now, if err is an [*Error]. An error
-// that was made while an attempt ran does not know yet how the attempt ended.
+// Recorded returns err with c's current record, if err is an [*Error]. An error that
+// was made while an attempt ran does not know yet how the attempt ended.
 func Recorded(c *Call, err error) error {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {

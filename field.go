@@ -29,9 +29,9 @@ func Has(fields []Field, name string) bool {
 	return false
 }
 
-// FieldsSize is what fields count towards a header limit: the bytes of names
-// and values and 32 more for each field, as HTTP/2 counts them (RFC 9113,
-// section 6.5.2).
+// FieldsSize returns how much fields count towards a header limit: the bytes of names
+// and values and 32 more for each field, as HTTP/2 counts them (RFC 9113, section
+// 6.5.2).
 func FieldsSize(fields []Field) int {
 	n := 0
 	for i := range fields {

@@ -2,9 +2,9 @@ package lift
 
 import "strings"
 
-// IsGRPC reports whether a head says that what follows is gRPC: its content type
-// is application/grpc, with a +format or parameters behind it or without. gRPC-Web,
-// which is framed otherwise, is none.
+// IsGRPC reports whether a head announces gRPC: its content type is application/grpc,
+// with or without a +format or parameters. gRPC-Web has other frames and does not
+// count.
 func IsGRPC(head []Field) bool {
 	const grpc = "application/grpc"
 	t := Get(head, "Content-Type")

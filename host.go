@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// CheckHost says what is wrong with s as the host of an address, nil if nothing is:
-// it is an IP address (IPv6 without brackets), or a name as DNS has it - labels of
-// letters, digits, dashes and underscores, of 63 bytes each and 253 in all, with or
-// without a dot at the end. What ends in a number and is not an IP address, such as
-// 999.0.0.1, is refused, as the WHATWG's URL standard has it: no name ends so.
+// CheckHost returns why s is not the host of an address, or nil. A host is an IP
+// address (IPv6 without brackets) or a DNS name: labels of letters, digits, dashes and
+// underscores, at most 63 bytes each and 253 in all, with or without a dot at the end.
+// A host that ends in a number and is not an IP address, such as 999.0.0.1, is refused,
+// as in the WHATWG's URL standard: no name ends like that.
 func CheckHost(s string) error {
 	if addr, err := netip.ParseAddr(s); err == nil {
 		if strings.Trim(addr.Zone(), hostLetters) != "" {

@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// lifetime is what calls and attempts have in common: an end, what is given back at
+// lifetime is common to calls and attempts: an end, resources that are given back at
 // the end, and cancellation. All its methods are safe for concurrent use.
 type lifetime struct {
 	mu    sync.Mutex // never held while a hook or a hold runs
 	holds []func()
 	ended bool
 	err   error         // why it was canceled
-	done  chan struct{} // made when first asked for
+	done  chan struct{} // made at the first use
 	hooks []*func()
 }
 
-// Hold hands over something to give back at the end: a permit, an in-flight
-// count. Each f is run exactly once, the last first. After the end, f runs at once.
+// Hold registers f to give something back at the end: a permit, an in-flight count.
+// Each f runs exactly once, the last one first. After the end, f runs at once.
 func (l *lifetime) Hold(f func()) {
 	l.mu.Lock()
 	if !l.ended {
@@ -30,7 +30,8 @@ func (l *lifetime) Hold(f func()) {
 	f()
 }
 
-// end gives back what is held. It reports whether this was the first time.
+// end runs the functions that were given to Hold. It reports whether this was the first
+// time.
 func (l *lifetime) end() (first bool) {
 	l.mu.Lock()
 	holds := l.holds
@@ -43,8 +44,8 @@ func (l *lifetime) end() (first bool) {
 	return first
 }
 
-// Cancel tells every step that nobody waits any more, and why. The first cause
-// stays. A nil cause means context.Canceled. Cancel does not wait for anybody.
+// Cancel tells every step that the caller no longer waits, and why. The first cause
+// stays. A nil cause means context.Canceled. Cancel does not block.
 func (l *lifetime) Cancel(cause error) {
 	if cause == nil {
 		cause = context.Canceled
@@ -86,8 +87,8 @@ func (l *lifetime) Done() <-chan struct{} {
 	return l.done
 }
 
-// OnCancel has f run at the cancellation, at once if that has been. stop takes f
-// back and reports whether it did so before f was started. f must not block.
+// OnCancel runs f at the cancellation, at once if the cancellation has happened. stop
+// removes f and reports whether it did so before f was started. f must not block.
 func (l *lifetime) OnCancel(f func()) (stop func() bool) {
 	l.mu.Lock()
 	if l.err != nil {

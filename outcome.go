@@ -4,7 +4,7 @@ package lift
 // metrics read it.
 type Outcome uint8
 
-// The outcomes of an attempt.
+// Outcomes of an attempt.
 const (
 	// Unjudged: the attempt has not ended.
 	Unjudged Outcome = iota
@@ -14,7 +14,7 @@ const (
 	CallerFault
 	// Failed: the endpoint failed - refused, reset, timed out, answered 5xx or garbage.
 	Failed
-	// Overloaded: the endpoint said that it has too much to do (429, 503).
+	// Overloaded: the endpoint said that it is overloaded (429, 503).
 	Overloaded
 	// Canceled: the attempt was given up first. It counts neither for nor against the endpoint.
 	Canceled
@@ -25,7 +25,8 @@ const (
 	// Straddled: the attempt was interrupted by a freeze. It counts neither for nor against
 	// the endpoint.
 	Straddled
-	// Limited: a limit of this process kept the attempt from the endpoint. Judges nobody.
+	// Limited: a limit of this process kept the attempt from the endpoint. It counts
+	// neither for nor against the endpoint.
 	Limited
 )
 
@@ -53,7 +54,7 @@ func (o Outcome) Judges() bool {
 // endpoint can be sent again, idempotent or not.
 type Reached uint8
 
-// The values of Reached.
+// Values of Reached.
 const (
 	// NotReached: no endpoint can have seen the whole request.
 	NotReached Reached = iota

@@ -2,9 +2,9 @@ package lift
 
 import "time"
 
-// AttemptRecord says what is known of one attempt: where it went, why, and how it
-// ended. It is a plain value that can be copied and kept; errors, the SDK and the
-// wire carry it. The record of an attempt that still runs has the Outcome Unjudged.
+// AttemptRecord describes one attempt: where it went, why, and how it ended. It is a
+// plain value that can be copied and kept; errors, the SDK and the wire carry it. The
+// record of an attempt that still runs has the Outcome Unjudged.
 type AttemptRecord struct {
 	Endpoint Endpoint
 	// Began and Ended are read when the endpoint was picked and when the
@@ -18,8 +18,9 @@ type AttemptRecord struct {
 	// or the call's deadline, whichever comes first. Zero is none. When something else
 	// than the endpoint has been waited for, it is later than Timeout after Began.
 	Deadline time.Time
-	// Hurried: the call's own timeout, shorter than the service's, left the attempt less
-	// time than the service would. To run out of it says nothing against the endpoint.
+	// Hurried says that the call's own timeout, shorter than the service's, left the
+	// attempt less time than the service would have. If that time runs out, it does not
+	// count against the endpoint.
 	Hurried bool
 	// Queued is how long the attempt waited for a limit of this process: for a
 	// connection, or a place on one.
@@ -39,8 +40,8 @@ type AttemptRecord struct {
 	// GRPC is the grpc-status of the answer to a gRPC call, a number; "none" if it
 	// ended without one; "" before, and of calls that are not gRPC.
 	GRPC string
-	// RetryAfter is what the endpoint asked for: how long to wait before another try,
-	// negative for none at all, 0 if it said nothing.
+	// RetryAfter is how long the endpoint asked to wait before another try: negative if
+	// it forbids one, 0 if it said nothing.
 	RetryAfter time.Duration
 	Outcome    Outcome
 	Reached    Reached
@@ -62,8 +63,7 @@ func (r *AttemptRecord) Duration() time.Duration {
 	return r.Ended.Since(r.Began)
 }
 
-// Owed is how much of its length the attempt waited for the endpoint, and for nobody
-// else.
+// Owed is how much of its length the attempt waited for the endpoint only.
 func (r *AttemptRecord) Owed() time.Duration {
 	return max(0, r.Duration()-r.Queued-r.Sending)
 }
@@ -81,9 +81,9 @@ func (c *Call) AppendAttempts(dst []AttemptRecord, skip int) []AttemptRecord {
 	return append(dst, c.record[min(skip, len(c.record)):]...)
 }
 
-// SetAttempts replaces the call's record by a copy of records. It is for a Caller
-// that hears from another process what was tried, and starts no attempts itself.
-// Safe for concurrent use.
+// SetAttempts replaces the call's record by a copy of records. It is for a Caller that
+// gets the record from another process, and starts no attempts itself. Safe for
+// concurrent use.
 func (c *Call) SetAttempts(records []AttemptRecord) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
