@@ -1,6 +1,6 @@
-// Package layer makes the zip of a Lambda layer that holds Lift, and checks
-// that it holds only what Lambda may see. Its content also fits a container
-// image: what stands in the zip belongs into /opt there.
+// Package layer makes the zip of a Lambda layer that contains Lift, and checks that it
+// contains only what Lambda accepts. The content also fits a container image: unpack
+// the zip into /opt.
 package layer
 
 import (
@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// Extension is where the extension's program stands in the zip; Lambda puts it
-// at /opt/extensions/lift and starts whatever it finds in that folder.
+// Extension is the path of the extension's program in the zip. Lambda unpacks it to
+// /opt/extensions/lift and starts every program in that folder.
 const Extension = "extensions/lift"
 
-// Support is the folder for everything else; it comes to /opt/lift.
+// Support is the folder for everything else; Lambda unpacks it to /opt/lift.
 const Support = "lift/"
 
-// Epoch is the time of an entry that has none: the first that a zip can hold.
+// Epoch is the time of an entry without a time: the earliest that a zip can contain.
 func Epoch() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 // File is one entry of the zip.
@@ -37,10 +37,10 @@ type File struct {
 	Data     []byte
 }
 
-// Build writes the zip of a layer that holds files, without touching them. The
-// same files give the same bytes, whatever their order, the machine's time zone
-// and its clock. It refuses names that Lambda would unpack to another place or
-// start as a program; [Verify] checks the rest.
+// Build writes the zip of a layer that contains files, unchanged. The same files give
+// the same bytes, whatever their order, the machine's time zone and its clock. It
+// refuses names that Lambda would unpack to another folder or start as a program;
+// [Verify] checks the rest.
 func Build(w io.Writer, files []File) error {
 	files = slices.SortedFunc(slices.Values(files), func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 	z := zip.NewWriter(w)
@@ -52,7 +52,7 @@ func Build(w io.Writer, files []File) error {
 			return fmt.Errorf("layer: %s: %w", f.Name, err)
 		}
 		if i > 0 && files[i-1].Name == f.Name {
-			return fmt.Errorf("layer: %s is there twice", f.Name)
+			return fmt.Errorf("layer: two files have the name %s", f.Name)
 		}
 		modified := f.Modified.UTC()
 		if modified.Before(Epoch()) {
@@ -74,7 +74,7 @@ func Build(w io.Writer, files []File) error {
 	return nil
 }
 
-// checkName tells what is wrong with an entry's name, nil if nothing is.
+// checkName returns what is wrong with an entry's name, or nil.
 func checkName(name string) error {
 	switch {
 	case name == "" || path.IsAbs(name) || path.Clean(name) != name || !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00"):
@@ -84,10 +84,10 @@ func checkName(name string) error {
 	case strings.HasPrefix(name, Support):
 		return nil
 	case path.Dir(name) == path.Dir(Extension):
-		return fmt.Errorf("Lambda would start it as an extension of its own; only %s belongs here, put others below %s", Extension, Support)
+		return fmt.Errorf("Lambda would start it as another extension; only %s belongs here, put other files below %s", Extension, Support)
 	case strings.HasPrefix(name, path.Dir(Extension)+"/"):
 		return fmt.Errorf("Lambda ignores folders here; put it below %s", Support)
 	default:
-		return fmt.Errorf("it would come to /opt/%s, where runtimes and other layers keep their own; put it below %s", name, Support)
+		return fmt.Errorf("Lambda would unpack it to /opt/%s, where runtimes and other layers have their files; put it below %s", name, Support)
 	}
 }

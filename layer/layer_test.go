@@ -86,8 +86,8 @@ func TestBuildRefuses(t *testing.T) {
 		"lift/../extensions/x":        "clean relative path",
 		"../x":                        "clean relative path",
 		`lift\x`:                      "clean relative path",
-		"extensions/README":           "start it as an extension of its own",
-		"extensions/.hidden":          "start it as an extension of its own",
+		"extensions/README":           "start it as another extension",
+		"extensions/.hidden":          "start it as another extension",
 		"extensions/lib/x":            "ignores folders",
 		"bootstrap":                   "/opt/bootstrap",
 		"disable-extensions-jwigqn8j": "/opt/disable-extensions",
@@ -97,7 +97,7 @@ func TestBuildRefuses(t *testing.T) {
 			t.Errorf("%q: error is %v, want one that says %q", name, err, says)
 		}
 	}
-	if err := layer.Build(&bytes.Buffer{}, []layer.File{lift(), lift()}); err == nil || !strings.Contains(err.Error(), "twice") {
+	if err := layer.Build(&bytes.Buffer{}, []layer.File{lift(), lift()}); err == nil || !strings.Contains(err.Error(), "two files have the name") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -204,7 +204,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("architecture %q: error is %v", arch, err)
 		}
 	}
-	if err := layer.Verify(strings.NewReader("no zip"), 6, "arm64"); err == nil || !strings.Contains(err.Error(), "not a zip") {
+	if err := layer.Verify(strings.NewReader("no zip"), 6, "arm64"); err == nil || !strings.Contains(err.Error(), "not a readable zip") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -15,9 +15,9 @@ import (
 // Source: Lambda quotas, 250 MB.
 const MaxUnzipped = 250 << 20
 
-// Verify reads the zip of a layer and returns everything in it that Lambda
-// would choke on, joined into one error; nil if there is nothing. arch is what
-// GOARCH calls the function's architecture: amd64 or arm64.
+// Verify reads the zip of a layer and returns all problems that Lambda would have with
+// it, joined into one error, or nil. arch is the function's architecture as in GOARCH:
+// amd64 or arm64.
 func Verify(r io.ReaderAt, size int64, arch string) error {
 	machine, ok := map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}[arch]
 	if !ok {
@@ -25,7 +25,7 @@ func Verify(r io.ReaderAt, size int64, arch string) error {
 	}
 	z, err := zip.NewReader(r, size)
 	if err != nil {
-		return fmt.Errorf("layer: not a zip that can be read: %w", err)
+		return fmt.Errorf("layer: not a readable zip: %w", err)
 	}
 	var problems []error
 	problem := func(name string, err error) {
@@ -45,7 +45,7 @@ func Verify(r io.ReaderAt, size int64, arch string) error {
 		}
 		problem(f.Name, checkName(f.Name))
 		if seen[f.Name] {
-			problem(f.Name, errors.New("it is there twice"))
+			problem(f.Name, errors.New("the zip contains it twice"))
 		}
 		seen[f.Name] = true
 		problem(f.Name, checkMode(f))
@@ -78,8 +78,8 @@ func checkFolder(name string) error {
 	return nil
 }
 
-// checkMode wants a plain file that the function's user, who is nobody in
-// particular, can read, and start if it is the extension.
+// checkMode checks that the entry is a plain file that every user can read and, if it
+// is the extension, execute: Lambda's user is not known in advance.
 func checkMode(f *zip.File) error {
 	const creatorUnix = 3
 	mode := f.Mode()
@@ -96,8 +96,8 @@ func checkMode(f *zip.File) error {
 	return nil
 }
 
-// checkProgram wants a program that starts on Lambda's Linux and needs nothing
-// of what a runtime's image may lack.
+// checkProgram checks that the program runs on Lambda's Linux and needs nothing that a
+// runtime's image may lack.
 func checkProgram(f *zip.File, machine elf.Machine) error {
 	data, err := content(f)
 	if err != nil {

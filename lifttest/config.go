@@ -12,16 +12,16 @@ import (
 	"github.com/liftmesh/lift/transport"
 )
 
-// FromConfig is [New] with the policies of a lift.yaml: a service that the test makes
-// up has the timeouts, retries, breaker, balancer, limits, protocol, host and path
-// prefix that the file gives it. Variables, with $LIFT_ENV among them, come from the
-// environment; set them by t.Setenv.
+// FromConfig is [New] with the policies of a lift.yaml: each service of the test has
+// the timeouts, retries, breaker, balancer, limits, protocol, host and path prefix from
+// the file. Variables, $LIFT_ENV among them, come from the environment; set them with
+// t.Setenv.
 //
 // How a service is found, reached and signed for in production (from, endpoints, url,
 // function, dns, consul, cloudmap, tls, auth, registry) is not used: the test's
-// endpoints serve it, and speak without TLS. What is wrong there, such as a file that
-// only production has, is logged. Anything else that is wrong with the file fails the
-// test, and so does [Mesh.Service] with a name that the file does not have.
+// endpoints serve it, and speak without TLS. Problems in these keys, such as a file
+// that only production has, are logged. Any other problem of the file fails the test,
+// and so does [Mesh.Service] with a name that is not in the file.
 func FromConfig(t testing.TB, path string) *Mesh {
 	t.Helper()
 	cfg, problems := config.Load(path, os.LookupEnv)
@@ -46,7 +46,7 @@ func FromConfig(t testing.TB, path string) *Mesh {
 	return m
 }
 
-// unused reports whether p concerns a key that a test has no use for.
+// unused reports whether p concerns a key that tests do not use.
 func unused(p config.Problem) bool {
 	path := p.Path
 	if rest, ok := strings.CutPrefix(path, "environments."+p.Environment+"."); ok && p.Environment != "" {
@@ -69,7 +69,7 @@ func unused(p config.Problem) bool {
 	}, key)
 }
 
-// policies are what a test uses of a service's configuration.
+// policies returns the part of a service's configuration that tests use.
 func policies(s mesh.ServiceConfig) mesh.ServiceConfig {
 	if s.Adapt != nil { // made the call one to the API of AWS, by its own host
 		s.Transport.Host, s.Transport.PathPrefix = "", ""
@@ -85,7 +85,7 @@ func policies(s mesh.ServiceConfig) mesh.ServiceConfig {
 	return s
 }
 
-// config is what a service of that name is called by, without its registry.
+// config returns the configuration of the service with that name, without its registry.
 func (m *Mesh) config(name string) mesh.ServiceConfig {
 	m.t.Helper()
 	name = lift.ServiceName(name)

@@ -13,7 +13,7 @@ import (
 	"github.com/liftmesh/lift/internal/pipenet"
 )
 
-// Endpoint is one instance of a service that a test made up. Safe for concurrent use.
+// Endpoint is one instance of a test's service. Safe for concurrent use.
 type Endpoint struct {
 	service *Service
 	addr    string
@@ -22,11 +22,11 @@ type Endpoint struct {
 
 	mu    sync.Mutex
 	fault *Fault
-	heal  chan struct{} // closed when the fault has passed
+	heal  chan struct{} // closed when the fault has ended
 	seen  []*Request
 }
 
-// Request is one request as an endpoint saw it.
+// Request is one request as an endpoint received it.
 type Request struct {
 	Method string
 	// Path and query.
@@ -34,17 +34,17 @@ type Request struct {
 	Header http.Header
 	// Body is the part of the body that the handler read, 64 KiB at most.
 	Body []byte
-	// Fault is the name of the fault that the endpoint had then, "" for none.
+	// Fault is the name of the fault that the endpoint had at that time, "" for none.
 	Fault string
 }
 
-// bodyLimit is how much of a request's body is kept to be looked at.
+// bodyLimit is how much of a request's body is kept, in bytes.
 const bodyLimit = 64 << 10
 
 // Addr returns the endpoint's address, as records and errors show it.
 func (e *Endpoint) Addr() string { return e.addr }
 
-// Break gives the endpoint the fault f from now on, in place of an earlier one.
+// Break gives the endpoint the fault f, which replaces an earlier one.
 func (e *Endpoint) Break(f Fault) {
 	e.Heal()
 	e.mu.Lock()
@@ -55,7 +55,7 @@ func (e *Endpoint) Break(f Fault) {
 	}
 }
 
-// Heal ends the endpoint's fault. Requests that hang are answered now.
+// Heal ends the endpoint's fault. Requests that hang are then answered.
 func (e *Endpoint) Heal() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -69,11 +69,11 @@ func (e *Endpoint) healLocked() {
 	}
 }
 
-// HangUp breaks the endpoint's connections, as servers do with idle ones; the endpoint
-// takes new ones.
+// HangUp breaks the endpoint's connections, as servers do with idle ones. The endpoint
+// accepts new ones.
 func (e *Endpoint) HangUp() { e.host.HangUp() }
 
-// Requests returns the requests that the endpoint has seen so far, in order.
+// Requests returns the requests that the endpoint has received so far, in order.
 func (e *Endpoint) Requests() []Request {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -86,15 +86,15 @@ func (e *Endpoint) Requests() []Request {
 	return all
 }
 
-// Calls returns how many requests the endpoint has seen so far.
+// Calls returns how many requests the endpoint has received so far.
 func (e *Endpoint) Calls() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.seen)
 }
 
-// suffer returns the fault of the next request, or connection, and what is closed
-// when it passes.
+// suffer returns the fault of the next request or connection, and a channel that is
+// closed when the fault ends.
 func (e *Endpoint) suffer(connecting bool) (f Fault, healed <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -106,7 +106,7 @@ func (e *Endpoint) suffer(connecting bool) (f Fault, healed <-chan struct{}) {
 	if e.fault.times > 0 {
 		if e.fault.times--; e.fault.times == 0 {
 			e.healLocked()
-			healed = nil // it passes for who comes later
+			healed = nil // it does not end for later requests
 		}
 	}
 	return f, healed
@@ -148,8 +148,8 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// handle has the service's handler answer. Its panic breaks the connection, or the
-// stream of HTTP/2, as net/http does, and is shown with its stack.
+// handle runs the service's handler. A panic breaks the connection, or the stream of
+// HTTP/2, as in net/http, and is shown with its stack.
 func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		switch p := recover(); p {
@@ -165,8 +165,8 @@ func (e *Endpoint) handle(w http.ResponseWriter, r *http.Request) {
 	e.service.handler.ServeHTTP(w, r)
 }
 
-// wait waits until the fault has passed, or time is up. It does not return if the
-// caller gives up or the endpoint is killed.
+// wait waits until the fault has ended, or time is up. It does not return if the caller
+// gives up or the endpoint is killed.
 func (e *Endpoint) wait(r *http.Request, healed <-chan struct{}, up <-chan time.Time) {
 	select {
 	case <-healed:
@@ -178,7 +178,7 @@ func (e *Endpoint) wait(r *http.Request, healed <-chan struct{}, up <-chan time.
 	}
 }
 
-// kept keeps what is read of a request's body.
+// kept keeps the bytes that are read of a request's body.
 type kept struct {
 	io.ReadCloser
 	e   *Endpoint

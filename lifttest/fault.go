@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Fault is a way in which an endpoint misbehaves. Give it to [Endpoint.Break].
+// Fault is a way in which an endpoint misbehaves. Pass it to [Endpoint.Break].
 type Fault struct {
 	name   string
 	times  int // 0: until Heal
@@ -13,13 +13,13 @@ type Fault struct {
 	status int
 	slow   time.Duration
 	hang   bool
-	cut    int // bytes of the answer that come; -1: all
+	cut    int // bytes of the answer that are sent; -1: all
 }
 
 // Refuse makes the endpoint refuse connections, and breaks the open ones.
 func Refuse() Fault { return Fault{name: "refuse", refuse: true, cut: -1} }
 
-// Hang makes the endpoint take requests and never answer.
+// Hang makes the endpoint accept requests and never answer.
 func Hang() Fault { return Fault{name: "hang", hang: true, cut: -1} }
 
 // Slow makes the endpoint wait that long before it answers.
@@ -28,10 +28,11 @@ func Slow(by time.Duration) Fault { return Fault{name: "slow", slow: by, cut: -1
 // Status makes the endpoint answer with this HTTP status and an empty body.
 func Status(code int) Fault { return Fault{name: http.StatusText(code), status: code, cut: -1} }
 
-// Reset makes the endpoint take the request and break the connection off, without an answer.
+// Reset makes the endpoint read the request and break the connection, without an
+// answer.
 func Reset() Fault { return Fault{name: "reset"} }
 
-// Cut makes the endpoint break its answer off after so many bytes of the body.
+// Cut makes the endpoint break off its answer after that many bytes of the body.
 func Cut(after int) Fault { return Fault{name: "cut", cut: max(1, after)} }
 
 // Times limits the fault to n requests; to n connections for [Refuse].
@@ -40,7 +41,7 @@ func (f Fault) Times(n int) Fault {
 	return f
 }
 
-// cutter lets so many bytes of a body through and then breaks off.
+// cutter passes on a number of bytes of a body and then breaks off.
 type cutter struct {
 	http.ResponseWriter
 	left int
@@ -56,5 +57,5 @@ func (c *cutter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Flush implements http.Flusher, which gRPC asks for.
+// Flush implements http.Flusher, which gRPC requires.
 func (c *cutter) Flush() { _ = http.NewResponseController(c.ResponseWriter).Flush() }

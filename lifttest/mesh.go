@@ -28,7 +28,7 @@ type Mesh struct {
 	client *sdk.Client
 	out    *output
 
-	file     string                        // of the configuration, "" for none
+	file     string                        // path of the configuration, "" for none
 	policies map[string]mesh.ServiceConfig // of the file's services, nil without a file
 
 	mu       sync.Mutex
@@ -39,8 +39,8 @@ type Mesh struct {
 }
 
 // New returns a mesh without services, with the default policies; [FromConfig] takes
-// those of a lift.yaml. It ends with the test. Random choices are the same in every
-// run. The engine logs to the test's output, and so does a handler that panics.
+// those of a lift.yaml. The mesh ends with the test. Random choices are the same in
+// every run. The engine logs to the test's output, and so does a handler that panics.
 func New(t testing.TB) *Mesh {
 	m := &Mesh{t: t, out: &output{to: t.Output()}, hosts: map[string]*Endpoint{}, rand: rand.NewPCG(1, 2)}
 	m.engine = mesh.New(mesh.Options{
@@ -61,7 +61,7 @@ func New(t testing.TB) *Mesh {
 	return m
 }
 
-// Option changes a service that a test makes up.
+// Option changes a service of the test.
 type Option func(*options)
 
 type options struct {
@@ -72,19 +72,19 @@ type options struct {
 // Endpoints sets how many endpoints serve; the default is 1.
 func Endpoints(n int) Option { return func(o *options) { o.endpoints = n } }
 
-// Config changes how the service is called: timeouts, retries, the breaker. Fields
-// that edit leaves alone have their defaults, or the values of [FromConfig]'s file.
+// Config changes how the service is called: timeouts, retries, the breaker. Fields that
+// edit does not set have their defaults, or the values from [FromConfig]'s file.
 func Config(edit func(*mesh.ServiceConfig)) Option {
 	return func(o *options) { o.edit = append(o.edit, edit) }
 }
 
-// Service adds a service whose requests handler answers, at all endpoints alike. A
-// [*grpc.Server] is a handler too, and is called by gRPC. A service of the same name
-// is replaced. Service returns once the engine knows the endpoints.
+// Service adds a service. handler answers the requests to all its endpoints. A
+// [*grpc.Server] is a handler too, and the service is then called with gRPC. Service
+// replaces a service of the same name. It returns once the engine knows the endpoints.
 //
-// A handler that panics breaks the connection off, or the stream of HTTP/2: that call
-// fails, and the panic is shown with its stack in the test's output. (A panic in a
-// method of a [*grpc.Server] ends the test's process, as it ends a server's.)
+// A handler that panics breaks the connection, or the stream of HTTP/2: that call
+// fails, and the test's output shows the panic with its stack. (A panic in a method of
+// a [*grpc.Server] ends the test's process, as it ends a real server.)
 func (m *Mesh) Service(name string, handler http.Handler, opts ...Option) *Service {
 	m.t.Helper()
 	cfg := m.config(name)
@@ -122,9 +122,9 @@ func (m *Mesh) Client() *sdk.Client { return m.client }
 // Engine returns the engine itself, for what the client does not offer.
 func (m *Mesh) Engine() *mesh.Mesh { return m.engine }
 
-// Freeze has the wall clock of engine and client jump ahead by d, while the
-// monotonic clock and timers stand still, as where a Lambda environment was frozen
-// and has thawed. Connections are as they were; see [Endpoint.HangUp].
+// Freeze moves the wall clock of engine and client forward by d, while the monotonic
+// clock and timers stand still, as when a Lambda environment is frozen and thaws.
+// Connections are not changed; see [Endpoint.HangUp].
 func (m *Mesh) Freeze(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

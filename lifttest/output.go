@@ -6,8 +6,9 @@ import (
 	"sync"
 )
 
-// output is the test's output while the test runs. After that it takes nothing: the
-// testing package panics for who writes then, and handlers may outlive their test.
+// output is the test's output while the test runs. After that it discards everything:
+// the testing package panics if somebody writes after the test, and handlers may
+// outlive their test.
 type output struct {
 	mu sync.Mutex
 	to io.Writer // nil once the test has ended

@@ -12,7 +12,7 @@ import (
 	"github.com/liftmesh/lift/registry/registrytest"
 )
 
-// Service is a service that a test made up. Safe for concurrent use.
+// Service is a service of a test. Safe for concurrent use.
 type Service struct {
 	mesh     *Mesh
 	name     string
@@ -20,11 +20,11 @@ type Service struct {
 	registry *registrytest.Fake
 
 	mu        sync.Mutex
-	endpoints []*Endpoint // those that left too
+	endpoints []*Endpoint // including those that left
 }
 
-// Endpoint returns the i-th endpoint that the service had, counted from 0, also one
-// that has left.
+// Endpoint returns the i-th endpoint of the service, counted from 0. Endpoints that
+// have left count too.
 func (s *Service) Endpoint(i int) *Endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *Service) Endpoints() []*Endpoint {
 	return serving
 }
 
-// Add adds an endpoint. It returns once the engine knows of it.
+// Add adds an endpoint. It returns once the engine knows the endpoint.
 func (s *Service) Add() *Endpoint {
 	e := s.grow()
 	s.tell()
@@ -55,8 +55,8 @@ func (s *Service) Add() *Endpoint {
 	return e
 }
 
-// Remove takes e out of the registry, and returns once the engine knows. Calls that run
-// at e go on.
+// Remove takes e out of the registry, and returns once the engine has noticed. Running
+// calls at e go on.
 func (s *Service) Remove(e *Endpoint) {
 	s.mu.Lock()
 	e.gone = true
@@ -77,7 +77,7 @@ func (s *Service) grow() *Endpoint {
 	s.mesh.mu.Lock()
 	defer s.mesh.mu.Unlock()
 	if old := s.mesh.hosts[e.addr]; old != nil {
-		old.host.Kill() // of a service of this name that is replaced
+		old.host.Kill() // of the service of this name that is being replaced
 	}
 	s.mesh.hosts[e.addr] = e
 	return e

@@ -32,7 +32,7 @@ func TestALineForEachCallsEnd(t *testing.T) {
 	want := []line{
 		{Service: "nobody", Error: ended("nobody", 0)},
 		{Service: "orders", Error: ended("orders", time.Second), Decisions: []string{
-			"the call's own timeout, 1s, took the place of the service's", "not sent again: it was sent 1 times, which is retry.attempts"}},
+			"the call's own timeout, 1s, replaced the service's", "not sent again: it was sent 1 times, which is retry.attempts"}},
 	}
 	p.mesh.Close() // nothing is logged any more
 	var got []line

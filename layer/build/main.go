@@ -75,8 +75,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	return nil
 }
 
-// compile builds pkg for Lambda and returns the program. Whatever of the
-// caller's environment could change the bytes is overridden.
+// compile builds pkg for Lambda and returns the program. It overrides every variable of
+// the caller's environment that could change the bytes.
 func compile(ctx context.Context, pkg, arch string, stderr io.Writer) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "lift-layer-")
 	if err != nil {
@@ -93,7 +93,7 @@ func compile(ctx context.Context, pkg, arch string, stderr io.Writer) ([]byte, e
 	return os.ReadFile(program)
 }
 
-// replace writes a file so that nobody sees half of it.
+// replace writes a file atomically, so that no reader sees half of it.
 func replace(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
