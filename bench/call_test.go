@@ -1,5 +1,5 @@
-// Package bench measures a call on its ways, all in one process and one run, so
-// that the ways can be compared; processes of their own are in bench/figures.
+// Package bench measures calls in different ways, all in one process and one run, so
+// that the ways can be compared. bench/figures measures real processes.
 package bench
 
 import (
@@ -23,7 +23,7 @@ import (
 
 const answer = `{"id":"o-1","state":"shipped","items":[{"sku":"a","n":1},{"sku":"b","n":2}]}`
 
-// BenchmarkCall is one GET with a small JSON answer.
+// BenchmarkCall measures one GET with a small JSON answer.
 func BenchmarkCall(b *testing.B) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -57,7 +57,7 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// session is a client that crosses a real unix socket to a sidecar before m.
+// session returns a client that calls m over a real unix socket and a sidecar.
 func session(b *testing.B, m lift.Caller) *sdk.Client {
 	b.Helper()
 	socket := filepath.Join(b.TempDir(), "lift.sock")
@@ -80,7 +80,7 @@ func session(b *testing.B, m lift.Caller) *sdk.Client {
 	return client
 }
 
-// dialPlain opens connections to a plain door before m, on a real unix socket.
+// dialPlain opens connections to a plain door in front of m, on a real unix socket.
 func dialPlain(b *testing.B, m lift.Caller) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	b.Helper()
 	socket := filepath.Join(b.TempDir(), "plain.sock")
@@ -119,7 +119,7 @@ func get(do func(*http.Request) (*http.Response, error), host string) func(conte
 	}
 }
 
-// load spreads b.N calls over so many callers.
+// load spreads b.N calls over a number of callers.
 func load(b *testing.B, callers int, call func(context.Context) error) {
 	var wg sync.WaitGroup
 	for i := range callers {

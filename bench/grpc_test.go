@@ -18,7 +18,7 @@ import (
 	"github.com/liftmesh/lift/transport"
 )
 
-// echoService answers with what it was sent.
+// echoService answers with the message that it got.
 type echoService struct {
 	grpc_testing.UnimplementedTestServiceServer
 }
@@ -39,8 +39,8 @@ func (echoService) FullDuplexCall(stream grpc_testing.TestService_FullDuplexCall
 	}
 }
 
-// BenchmarkGRPC is one unary call, and one message there and back in a stream, of
-// 100 bytes: by grpc-go's own connection, by the engine in process, and over a
+// BenchmarkGRPC measures a unary call, and a message there and back in a stream, of 100
+// bytes each: over grpc-go's own connection, with the engine in process, and over a
 // session to a sidecar.
 func BenchmarkGRPC(b *testing.B) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -15,8 +15,8 @@ import (
 	"github.com/liftmesh/lift/demo/report"
 )
 
-// caller is a program in another language that makes calls through the plain
-// door, with nothing but its language's standard library.
+// caller is a program in another language that makes calls through the plain door, with
+// only its language's standard library.
 type caller struct {
 	language string
 	cmd      *exec.Cmd
@@ -24,13 +24,13 @@ type caller struct {
 	answers  *bufio.Scanner
 	told     func(report.Call)
 
-	turn  sync.Mutex // held while a call is out, and while there are to be none
+	turn  sync.Mutex // held while a call is running, and while calls are paused
 	done  chan struct{}
 	ended chan struct{}
 }
 
-// startCaller starts the first of the languages that is on this machine; nil if
-// none is. told takes what became of each call.
+// startCaller starts a program in the first language that this machine has; nil if it
+// has none. told gets the result of each call.
 func startCaller(folder, door string, told func(report.Call)) (*caller, error) {
 	for _, l := range []struct{ name, program, file string }{{"Python", "python3", "caller.py"}, {"Node", "node", "caller.js"}} {
 		program, err := exec.LookPath(l.program)
@@ -40,7 +40,7 @@ func startCaller(folder, door string, told func(report.Call)) (*caller, error) {
 		c := &caller{language: l.name, told: told, done: make(chan struct{}), ended: make(chan struct{})}
 		c.cmd = exec.Command(program, filepath.Join(folder, l.file), door, callTimeout.String())
 		c.cmd.Stderr = os.Stderr
-		c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the demo's, not its
+		c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C goes to the demo only
 		out, err := c.cmd.StdoutPipe()
 		if err != nil {
 			return nil, err
@@ -58,7 +58,7 @@ func startCaller(folder, door string, told func(report.Call)) (*caller, error) {
 	return nil, nil
 }
 
-// flow has one call made after the other, at the demo's pace.
+// flow makes one call after the other, at the demo's pace.
 func (c *caller) flow() {
 	defer close(c.ended)
 	for c.call() {
@@ -84,7 +84,7 @@ func (c *caller) call() (goesOn bool) {
 	return true
 }
 
-// pause returns when no call is out and none will be until resume.
+// pause waits for the running call and stops further calls until resume.
 func (c *caller) pause() {
 	if c != nil {
 		c.turn.Lock()

@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// consul is a Consul agent that keeps all in memory, for "parts": the same
-// instances, found by what Consul says of them.
+// consul is a Consul agent that keeps everything in memory, for the service "parts":
+// the same instances, discovered through Consul.
 type consul struct {
 	addr   string
 	client *http.Client
 	cmd    *exec.Cmd
 }
 
-// findConsul returns a Consul that is on this machine already, "" if none is: to
-// build one takes minutes. The version is that of the Makefile.
+// findConsul returns the path of a Consul that this machine already has, else "":
+// building one takes minutes. The version is the Makefile's.
 func findConsul() string {
 	if path, err := exec.LookPath("consul"); err == nil {
 		return path
@@ -40,7 +40,7 @@ func findConsul() string {
 	return path
 }
 
-// startConsul starts the agent and tells it of the instances; nil if there is none.
+// startConsul starts the agent and registers the instances; nil if there is no Consul.
 func startConsul(ctx context.Context, dir string, instances []*instance) (*consul, error) {
 	program := findConsul()
 	if program == "" {
@@ -65,7 +65,7 @@ func startConsul(ctx context.Context, dir string, instances []*instance) (*consu
 	}
 	c.cmd = exec.Command(program, "agent", "-dev", "-log-level=err", "-config-file="+file)
 	c.cmd.Env = append(os.Environ(), "HOME="+dir)
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the demo's, not its
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C goes to the demo only
 	if err := c.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func startConsul(ctx context.Context, dir string, instances []*instance) (*consu
 	return c, nil
 }
 
-// register tells the agent of an instance, as soon as it listens.
+// register registers an instance, as soon as the agent listens.
 func (c *consul) register(ctx context.Context, i *instance) error {
 	host, port, err := net.SplitHostPort(i.addr)
 	if err != nil {
@@ -115,7 +115,7 @@ func (c *consul) put(ctx context.Context, path string, body []byte) error {
 	return nil
 }
 
-// lines are the agent and the service in lift.yaml.
+// lines returns the lines of lift.yaml for the agent and the service.
 func (c *consul) lines() string {
 	if c == nil {
 		return ""

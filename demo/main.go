@@ -69,7 +69,7 @@ func run(ctx context.Context, keep bool) int {
 	return conclude(s, w, time.Since(began))
 }
 
-// play goes through the story while invocations flow.
+// play plays the scenes while invocations flow.
 func play(ctx context.Context, w *world, s *screen) error {
 	s.head()
 	for i, scene := range story {
@@ -100,7 +100,7 @@ func flow(ctx context.Context, w *world, s *screen, last time.Duration) {
 		case <-time.After(pace):
 		}
 	}
-	w.invoke(ctx, true) // each call counts where it began
+	w.invoke(ctx, true) // each call counts in the phase in which it began
 }
 
 func conclude(s *screen, w *world, took time.Duration) int {

@@ -38,7 +38,7 @@ func (s *screen) erase() {
 	}
 }
 
-// draw shows the present state, in place of what it drew before.
+// draw shows the current state in place of the last picture.
 func (s *screen) draw() {
 	if !s.live {
 		return
@@ -86,7 +86,7 @@ func (s *screen) others(b *strings.Builder) {
 	b.WriteString("\n")
 	if s.t.consul {
 		all := s.t.sum(kind{report.Consul, true, false})
-		fmt.Fprintf(b, "  %-8s %6d GETs of what Consul knows, %d failed, p50 %s\n", "Consul", all.Sent, all.Failed, short(all.quantile(0.5)))
+		fmt.Fprintf(b, "  %-8s %6d GETs of the service in Consul, %d failed, p50 %s\n", "Consul", all.Sent, all.Failed, short(all.quantile(0.5)))
 	}
 	if s.t.language != "" {
 		all := s.t.sum(kind{report.Caller, true, false})
@@ -112,7 +112,7 @@ func (s *screen) finish() {
 	s.say("%s", text)
 }
 
-// row is a phase in one line. The caller holds the tally's lock.
+// row returns a phase in one line. The caller holds the tally's lock.
 func row(p *phase, instances []*instanceView) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  %-22s", p.Name)
@@ -170,8 +170,8 @@ func short(d time.Duration) string {
 	}
 }
 
-// paint colors a state in the word for people, padded by hand since colors have no
-// width.
+// paint returns a state in words for people, in color. It pads by hand, because color
+// codes have no width.
 func paint(state string, width int) string {
 	color := map[string]string{"closed": "32", "open": "31", "half_open": "33"}[state]
 	e := lift.EndpointStatus{State: state}

@@ -11,14 +11,14 @@ import (
 	"github.com/liftmesh/lift/emulator"
 )
 
-// scene is one phase of the demo: an upheaval, and for how long calls flow after it.
+// scene is one phase of the demo: a disturbance, and how long calls flow after it.
 type scene struct {
 	name string
 	move func(*world, context.Context) error
 	last time.Duration
 }
 
-// The instances by what befalls them.
+// Instances, named after what happens to them.
 const (
 	killed = iota
 	hung
@@ -27,13 +27,13 @@ const (
 
 // story is the demo's course of events.
 var story = []scene{
-	{"all is well", nil, 3 * time.Second},
+	{"all are healthy", nil, 3 * time.Second},
 	{"A is killed (SIGKILL)", (*world).kill, 4 * time.Second},
 	{"A is back", (*world).restart, 4 * time.Second},
 	{"B hangs (SIGSTOP)", (*world).hang, 5 * time.Second},
 	{"B goes on (SIGCONT)", (*world).unhang, 5 * time.Second},
 	{"C answers 503", (*world).sicken, 4 * time.Second},
-	{"C is well again", (*world).heal, 5 * time.Second},
+	{"C is healthy again", (*world).heal, 5 * time.Second},
 	{"frozen, hung up on", (*world).freeze, 4 * time.Second},
 }
 
@@ -54,7 +54,7 @@ func (w *world) kill(context.Context) error {
 }
 
 func (w *world) restart(ctx context.Context) error {
-	defer w.tally.doing(killed, "well")
+	defer w.tally.doing(killed, "healthy")
 	return w.instances[killed].start(ctx)
 }
 
@@ -64,7 +64,7 @@ func (w *world) hang(context.Context) error {
 }
 
 func (w *world) unhang(context.Context) error {
-	w.tally.doing(hung, "well")
+	w.tally.doing(hung, "healthy")
 	return w.instances[hung].signal(syscall.SIGCONT)
 }
 
@@ -74,14 +74,14 @@ func (w *world) sicken(ctx context.Context) error {
 }
 
 func (w *world) heal(ctx context.Context) error {
-	w.tally.doing(sick, "well")
+	w.tally.doing(sick, "healthy")
 	return w.instances[sick].tell(ctx, "/status/200")
 }
 
-// freeze stops the function and lift-extension, has every instance close its idle
-// connections, and continues after longer than a connection is trusted.
+// freeze stops the function and lift-extension, makes every instance close its idle
+// connections, and continues them after more time than Lift trusts an idle connection.
 func (w *world) freeze(ctx context.Context) error {
-	w.caller.pause() // it stands for a program in the same environment
+	w.caller.pause() // it plays a program in the same environment
 	defer w.caller.resume()
 	if err := w.emulator.Freeze(); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (w *world) verdict() (missed []string) {
 	return missed
 }
 
-// tryThis is what --keep prints.
+// tryThis is the text that --keep prints.
 func (w *world) tryThis(out *os.File) {
 	fmt.Fprintf(out, `
   Kept running; Ctrl-C ends it. Things to try in another terminal:
@@ -150,7 +150,7 @@ func (w *world) tryThis(out *os.File) {
     go run ./cmd/lift services --watch
     go run ./cmd/lift call -v orders /
     kill -STOP %d     # hang B, then call again; kill -CONT %d to let it go on
-    curl -X POST http://%s/status/503   # C answers 503; 200 makes it well
+    curl -X POST http://%s/status/503   # C answers 503; 200 makes it healthy
     tail -f %s        # what lift-extension says
 `, w.socket, w.instances[hung].pid(), w.instances[hung].pid(), w.instances[sick].admin, w.logFile)
 }

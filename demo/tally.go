@@ -13,7 +13,7 @@ import (
 // score counts calls of one kind.
 type score struct {
 	Sent, Failed int
-	Broken       int // of the failed: those that Lift promises to save
+	Broken       int // failed calls that Lift promises to save
 	took         []time.Duration
 }
 
@@ -28,7 +28,7 @@ func (s *score) add(c report.Call) {
 	}
 }
 
-// quantile of the calls' times, 0 without calls.
+// quantile returns a quantile of the calls' times, 0 without calls.
 func (s *score) quantile(q float64) time.Duration {
 	if len(s.took) == 0 {
 		return 0
@@ -37,13 +37,13 @@ func (s *score) quantile(q float64) time.Duration {
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
 }
 
-// kind tells the kinds of calls apart that the demo counts.
+// kind is a kind of calls that the demo counts.
 type kind struct {
 	way        string
 	lift, post bool
 }
 
-// phase is one part of the demo and what came of it.
+// phase is one part of the demo and its results.
 type phase struct {
 	Name   string
 	scores map[kind]*score
@@ -58,25 +58,25 @@ func (p *phase) score(k kind) *score {
 	return p.scores[k]
 }
 
-// instanceView is what the screen shows of an instance.
+// instanceView is an instance as the screen shows it.
 type instanceView struct {
 	Name, Doing string
 	Addr, GRPC  string
 	State       string // as lift-extension logs it
 	GRPCState   string
 	Why         string
-	took        []time.Duration // lately, through Lift
+	took        []time.Duration // recent calls, through Lift
 }
 
-// tally is what has been seen so far. Safe for concurrent use.
+// tally counts what has happened so far. Safe for concurrent use.
 type tally struct {
 	mu        sync.Mutex
 	phases    []*phase
 	instances []*instanceView
 	changes   []change
-	consul    bool     // there is one
-	language  string   // of the caller at the plain door, "" without one
-	lost      []string // calls that Lift promised and failed, for the reader
+	consul    bool     // Consul is running
+	language  string   // of the caller at the plain door, "" if there is none
+	lost      []string // calls that Lift promised to save and did not, as text
 	faults    []string // invocations that failed
 }
 
@@ -91,7 +91,7 @@ type change struct {
 	Message  string `json:"msg"`
 }
 
-// begin begins a phase; afresh forgets the earlier ones.
+// begin begins a phase; afresh drops the earlier ones.
 func (t *tally) begin(name string, afresh bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -138,10 +138,10 @@ func (t *tally) fault(what string) {
 	t.faults = append(t.faults, t.phases[len(t.phases)-1].Name+": "+what)
 }
 
-// logged takes a line that lift-extension wrote.
+// logged reads a line that lift-extension wrote.
 func (t *tally) logged(line string) {
 	var c change
-	if json.Unmarshal([]byte(line), &c) != nil || c.Message != "endpoint state" || c.Service == "parts" { // those are the same instances once more
+	if json.Unmarshal([]byte(line), &c) != nil || c.Message != "endpoint state" || c.Service == "parts" { // parts has the same instances as orders
 		return
 	}
 	t.mu.Lock()
@@ -158,7 +158,8 @@ func (t *tally) logged(line string) {
 	}
 }
 
-// saw reports whether an endpoint went from one state to another in or after a phase.
+// saw reports whether an endpoint changed from one state to another in or after a
+// phase.
 func (t *tally) saw(endpoint, from, to string, since int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -170,21 +171,21 @@ func (t *tally) saw(endpoint, from, to string, since int) bool {
 	return false
 }
 
-// served reports how many calls an instance answered in a phase.
+// served returns how many calls an instance answered in a phase.
 func (t *tally) served(instance, phase int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.phases[phase].served[t.instances[instance].Name]
 }
 
-// total adds up the scores of one kind over all phases.
+// total returns the sum of the scores of one kind over all phases.
 func (t *tally) total(k kind) score {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.sum(k)
 }
 
-// sum is total for who holds the lock.
+// sum is total for callers that hold the lock.
 func (t *tally) sum(k kind) (sum score) {
 	for _, p := range t.phases {
 		s := p.score(k)

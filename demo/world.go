@@ -19,7 +19,7 @@ import (
 	"github.com/liftmesh/lift/emulator"
 )
 
-// callTimeout is what each call may take, with Lift and without.
+// callTimeout is the time for each call, with Lift and without.
 const callTimeout = 1500 * time.Millisecond
 
 // config is the demo's lift.yaml; the endpoints follow.
@@ -37,14 +37,14 @@ services:
   stock: {from: static, protocol: grpc, endpoints: [%s]}
 %s`
 
-// world is everything that runs: the instances, and the environment of the
-// function and lift-extension.
+// world is everything that runs: the instances, and the environment with the function
+// and lift-extension.
 type world struct {
 	dir, socket, logFile string
 	log                  io.WriteCloser
 	instances            []*instance
-	consul               *consul // nil where none has been built
-	caller               *caller // nil where there is no other language
+	consul               *consul // nil if none has been built
+	caller               *caller // nil if there is no other language
 	emulator             *emulator.Emulator
 	tally                *tally
 }
@@ -115,7 +115,7 @@ func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err 
 	return w, err
 }
 
-// listed writes addresses as a list in lift.yaml.
+// listed returns addresses as a list for lift.yaml.
 func listed(addrs []string) string { return `"` + strings.Join(addrs, `", "`) + `"` }
 
 // leftOut lists what the demo cannot show on this machine.
@@ -129,7 +129,7 @@ func (w *world) leftOut() (all []string) {
 	return all
 }
 
-// logged takes every line that the processes and the platform write.
+// logged reads every line that the processes and the platform write.
 func (w *world) logged(source, line string) {
 	_, _ = fmt.Fprintf(w.log, "%s: %s\n", source, line)
 	if strings.HasPrefix(source, "extension") {
@@ -137,8 +137,8 @@ func (w *world) logged(source, line string) {
 	}
 }
 
-// invoke runs one invocation and counts what its calls came to; flush waits for
-// those that are still out.
+// invoke runs one invocation and counts the results of its calls; flush waits for calls
+// that are still running.
 func (w *world) invoke(ctx context.Context, flush bool) {
 	order := report.Order{Gets: 4, Posts: 2, RPCs: 2, Timeout: int(callTimeout.Milliseconds()), Flush: flush}
 	if w.consul != nil {
@@ -194,7 +194,7 @@ type instance struct {
 
 func newInstance(ctx context.Context, program, name string) (*instance, error) {
 	i := &instance{program: program, name: name}
-	// Past any proxy, and never over a connection to a process that has been killed.
+	// No proxy, and no connection to a process that has been killed.
 	i.admins = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, addr := range []*string{&i.addr, &i.grpc, &i.admin} {
 		var err error
@@ -209,9 +209,9 @@ func newInstance(ctx context.Context, program, name string) (*instance, error) {
 // start starts the process and waits until it answers.
 func (i *instance) start(ctx context.Context) error {
 	i.stop()
-	i.cmd = exec.Command(i.program, "-id", i.name, "-listen", i.addr, "-grpc", i.grpc, "-admin", i.admin) // it must outlive the start, so without ctx
+	i.cmd = exec.Command(i.program, "-id", i.name, "-listen", i.addr, "-grpc", i.grpc, "-admin", i.admin) // no ctx: the process must outlive start
 	i.cmd.Stderr = os.Stderr
-	i.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the demo's, not theirs
+	i.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C goes to the demo only
 	if err := i.cmd.Start(); err != nil {
 		return err
 	}
@@ -270,8 +270,8 @@ func (i *instance) stop() {
 	i.cmd = nil
 }
 
-// freeAddr finds a free port. It stays the instance's when that is killed, so
-// that it can come back where it was.
+// freeAddr finds a free port. The instance keeps it when it is killed, so that it can
+// come back at the same address.
 func freeAddr() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

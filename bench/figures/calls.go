@@ -31,7 +31,7 @@ func upstream(addr string) {
 	})))
 }
 
-// startUpstream runs this program again as the upstream, a process of its own.
+// startUpstream runs this program again as the upstream, in its own process.
 func startUpstream(ctx context.Context) (addr string, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,7 +66,7 @@ func waitFor(ctx context.Context, cmd *exec.Cmd, ready func() bool, stop *func()
 	for end := time.Now().Add(10 * time.Second); !ready(); time.Sleep(5 * time.Millisecond) {
 		if ctx.Err() != nil || time.Now().After(end) {
 			(*stop)()
-			return fmt.Errorf("%s does not get ready", filepath.Base(cmd.Path))
+			return fmt.Errorf("%s did not get ready in time", filepath.Base(cmd.Path))
 		}
 	}
 	return nil
@@ -83,7 +83,8 @@ type way struct {
 	call func(ctx context.Context) error
 }
 
-// calls compares the ways: in turns, so that the machine's moods hit all alike.
+// calls compares the ways in turns, so that noise on the machine affects all of them
+// alike.
 func calls(ctx context.Context, dir, extension string, each time.Duration, rounds int) error {
 	addr, stop, err := startUpstream(ctx)
 	if err != nil {
@@ -161,7 +162,7 @@ func compare(ctx context.Context, ways []way, each time.Duration, rounds int) er
 	return nil
 }
 
-// load makes calls from so many callers and returns the median in µs and the rate.
+// load makes calls from a number of callers and returns the median in µs and the rate.
 func load(ctx context.Context, call func(context.Context) error, callers int, each time.Duration) (p50, rate float64, err error) {
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]

@@ -53,7 +53,7 @@ func run(ctx context.Context, each time.Duration, rounds int) error {
 	return calls(ctx, dir, extension, each, rounds)
 }
 
-// build builds as the layer does.
+// build builds a program as the layer does.
 func build(ctx context.Context, out, pkg string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -78,9 +78,9 @@ func oneStart(ctx context.Context, dir, file, extension, function, addr string) 
 	return r, kib, err
 }
 
-// private is the memory that a process has for itself, in KiB: what it wrote or
-// allocated. Pages of the program's file that are mapped read-only are not in
-// it: they are the page cache's, and can be dropped and read again.
+// private returns a process's private memory in KiB: pages that it wrote or allocated.
+// Pages of the program's file that are mapped read-only do not count: the page cache
+// can drop them and read them again.
 func private(pid int) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps", pid))
 	if err != nil {

@@ -126,7 +126,7 @@ func (f *function) throughLift(ctx context.Context, c *report.Call, service stri
 	}
 	c.Error = err.Error()
 	e, ok := errors.AsType[*lift.Error](err)
-	c.Reached = !ok || e.Reached != lift.NotReached // a status is an answer: somebody was reached
+	c.Reached = !ok || e.Reached != lift.NotReached // a status is an answer: an instance was reached
 }
 
 func (f *function) throughPlain(ctx context.Context, c *report.Call, addrs []string) {

@@ -14,7 +14,7 @@ import (
 	"github.com/liftmesh/lift/demo/report"
 )
 
-// plainStock is gRPC's own client over the instances in turn.
+// plainStock is gRPC's own client, which calls the instances in turn.
 func plainStock(addrs []string) (stockpb.TestServiceClient, error) {
 	r := manual.NewBuilderWithScheme("demo")
 	var state resolver.State
@@ -30,7 +30,7 @@ func plainStock(addrs []string) (stockpb.TestServiceClient, error) {
 	return stockpb.NewTestServiceClient(conn), nil
 }
 
-// ask makes one gRPC call by stubs as they are generated.
+// ask makes one gRPC call with unmodified generated stubs.
 func ask(ctx context.Context, c *report.Call, stock stockpb.TestServiceClient) {
 	got, err := stock.UnaryCall(ctx, &stockpb.SimpleRequest{})
 	c.OK, c.Instance = err == nil, got.GetServerId()

@@ -1,6 +1,6 @@
-// Command instance is one instance of the demo's services, "orders" by HTTP and
-// "stock" by gRPC: it says who it is, fails when it is told to, and hangs up on
-// idle connections on demand.
+// Command instance is one instance of the demo's services, "orders" over HTTP and
+// "stock" over gRPC. It answers with its name, fails on demand, and closes idle
+// connections on demand.
 package main
 
 import (
@@ -77,7 +77,7 @@ func run(id, listen, rpc, admin string) error {
 	return <-failed
 }
 
-// idleConns knows which connections wait for a request.
+// idleConns holds the connections that wait for a request.
 type idleConns struct {
 	mu   sync.Mutex
 	idle map[net.Conn]bool

@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	stockpb "google.golang.org/grpc/interop/grpc_testing" // gRPC's own test service: nothing has to be generated
+	stockpb "google.golang.org/grpc/interop/grpc_testing" // gRPC's own test service, so no code must be generated
 	"google.golang.org/grpc/status"
 )
 
@@ -29,7 +29,7 @@ func (s *stock) serve(l net.Listener) error {
 	return server.Serve(&noting{l, s})
 }
 
-// UnaryCall says who answers.
+// UnaryCall answers with the instance's name.
 func (s *stock) UnaryCall(context.Context, *stockpb.SimpleRequest) (*stockpb.SimpleResponse, error) {
 	if s.status.Load() != http.StatusOK {
 		return nil, status.Error(codes.Unavailable, "as I was told")
@@ -37,7 +37,7 @@ func (s *stock) UnaryCall(context.Context, *stockpb.SimpleRequest) (*stockpb.Sim
 	return &stockpb.SimpleResponse{ServerId: s.id}, nil
 }
 
-// close closes all connections; it is asked to while no call is out.
+// close closes all connections; it is called while no call is running.
 func (s *stock) close() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func (s *stock) close() int {
 	return n
 }
 
-// noting is a listener that notes what it takes.
+// noting is a listener that notes the connections that it accepts.
 type noting struct {
 	net.Listener
 	s *stock

@@ -32,7 +32,7 @@ func main() {
 	defer m.Close()
 	client := sdk.New(m)
 
-	a.Close() // from now on half of the service is gone
+	a.Close() // half of the service is gone now
 	for range 10 {
 		var rec sdk.Record
 		got, err := sdk.Get[hello](context.Background(), client, "greeter", "/", sdk.RecordIn(&rec))

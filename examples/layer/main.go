@@ -38,7 +38,7 @@ func main() {
 	lambda.Start(liftlambda.Wrap(client, func(ctx context.Context, in request) (order, error) {
 		got, err := sdk.Get[order](ctx, client, "orders", "/orders/"+in.ID)
 		if errors.Is(err, lift.AllOpen) {
-			return order{ID: in.ID, State: "unknown"}, nil // nobody well serves it now: answer what we can
+			return order{ID: in.ID, State: "unknown"}, nil // no healthy instance now: answer without it
 		}
 		return got, err
 	}))

@@ -62,7 +62,7 @@ func run(command []string) (code int, err error) {
 
 // liftRun is `lift run -- command`. The programs in dir are on its PATH.
 func liftRun(dir, file string, command []string) (code int, err error) {
-	signals := make(chan os.Signal, 1) // Ctrl-C reaches all of us; the program decides what it means
+	signals := make(chan os.Signal, 1) // Ctrl-C reaches all processes; the program decides what it means
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if err := os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
 		return 0, err
@@ -74,7 +74,7 @@ func liftRun(dir, file string, command []string) (code int, err error) {
 	}
 	go func() {
 		for sig := range signals {
-			if sig == syscall.SIGTERM { // sent to us alone
+			if sig == syscall.SIGTERM { // sent to this process only
 				_ = lift.Process.Signal(sig)
 			}
 		}

@@ -13,7 +13,7 @@ func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]string{"id": r.PathValue("id"), "state": "shipped"}) // who is gone does not read it
+		_ = json.NewEncoder(w).Encode(map[string]string{"id": r.PathValue("id"), "state": "shipped"}) // a client that has gone does not read it
 	})
 	mux.HandleFunc("POST /shown", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

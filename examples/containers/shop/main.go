@@ -1,7 +1,7 @@
-// Command shop is an application in a container beside Lift. It answers
-// GET /orders/17 by calling the service orders by its name, and notes what it has
-// shown. When it is told to end it reports its notes, one call each, as
-// applications do that flush: these last calls go through Lift too.
+// Command shop is an application in a container beside Lift. It answers GET /orders/17
+// by calling the service orders by its name, and notes what it has shown. When it must
+// end, it reports its notes with one call each, as applications do that flush. These
+// last calls go through Lift too.
 package main
 
 import (
@@ -52,7 +52,7 @@ func main() {
 			return
 		}
 		shown.add(id)
-		_ = json.NewEncoder(w).Encode(o) // who is gone does not read it
+		_ = json.NewEncoder(w).Encode(o) // a client that has gone does not read it
 	})
 	listen := os.Getenv("LISTEN")
 	if listen == "" {
@@ -65,7 +65,7 @@ func main() {
 		<-told.Done()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		_ = server.Shutdown(ctx) // what does not end in time is cut below
+		_ = server.Shutdown(ctx) // requests that do not end in time are cut below
 		_ = server.Close()
 	}()
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
@@ -78,7 +78,7 @@ func main() {
 	}
 }
 
-// report tells orders of each note.
+// report sends each note to orders.
 func report(client *sdk.Client, shown *notes) (failed int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
