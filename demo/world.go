@@ -83,7 +83,7 @@ func open(ctx context.Context, dir string, b binaries, t *tally) (w *world, err 
 		}
 		w.instances = append(w.instances, i)
 		orders, stock = append(orders, i.addr), append(stock, i.grpc)
-		t.instances = append(t.instances, &instanceView{Name: name, Addr: i.addr, GRPC: i.grpc, Doing: "well", State: "closed", GRPCState: "closed"})
+		t.instances = append(t.instances, &instanceView{Name: name, Addr: i.addr, GRPC: i.grpc, Doing: "healthy", State: "closed", GRPCState: "closed"})
 	}
 	file := filepath.Join(dir, "lift.yaml")
 	if w.consul, err = startConsul(ctx, dir, w.instances); err != nil {

@@ -169,10 +169,10 @@ func (k *keeper) tell(ctx context.Context, status, output string) error {
 func (k *keeper) turned(status, output string) {
 	k.status = status
 	if status == api.HealthPassing {
-		k.log.Info("the instance is well again", "output", output)
+		k.log.Info("the instance is healthy again", "output", output)
 		return
 	}
-	k.log.Warn("the instance is not well; Consul is told so", "output", output)
+	k.log.Warn("the instance is not healthy; Consul is informed", "output", output)
 }
 
 // heard logs Consul's answer when it has changed.
