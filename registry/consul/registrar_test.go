@@ -174,7 +174,7 @@ func TestRegistrarsLife(t *testing.T) {
 		if err := r.Deregister(t.Context(), "orders-1"); err != nil {
 			t.Errorf("once more: %v", err)
 		}
-		for _, line := range []string{"announced in Consul", "the instance is not well", "connection refused", "well again", "has lost the instance", "does not take", "takes signs of life again"} {
+		for _, line := range []string{"announced in Consul", "the instance is not healthy", "connection refused", "healthy again", "has lost the instance", "does not take", "takes signs of life again"} {
 			if n := strings.Count(log.String(), line); n != 1 {
 				t.Errorf("%q is logged %d times in\n%s", line, n, log.String())
 			}
