@@ -212,7 +212,7 @@ func TestGRPCHalfAnswers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		wait time.Duration
 		held bool
-	}{"held": {0, true}, "gone on": {time.Second, false}} {
+	}{"held": {0, true}, "half a message is held longer": {50 * time.Millisecond, true}, "gone on": {time.Second, false}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newH2Bench(t, transport.Config{})

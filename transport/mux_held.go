@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"encoding/binary"
 	"io"
 	"net/http"
 	"sync"
@@ -12,9 +13,10 @@ import (
 const (
 	// holdHead is how long a gRPC answer's head is held back while nothing follows it.
 	holdHead = 100 * time.Millisecond
-	// holdData is how long the first of its data is, for the end to follow. Servers send
-	// the one message of a unary answer and its trailers in one go; a stream's first
-	// message is late by that.
+	// holdData is how long its first message is held, once it is whole, for the end to
+	// follow. Servers send the one message of a unary answer and its trailers in one go; a
+	// stream's first message is late by that. Half a message is of no use to anybody, so
+	// it has holdHead.
 	holdData = 5 * time.Millisecond
 )
 
@@ -79,7 +81,7 @@ func (h *held) outcome() (*lift.Body, *failure) {
 		case <-h.over:
 			return h.whole()
 		case <-h.came:
-			if !began {
+			if !began && h.hasMessage() {
 				began = true
 				patience.Reset(holdData)
 			}
@@ -92,6 +94,14 @@ func (h *held) outcome() (*lift.Body, *failure) {
 		h.mu.Unlock()
 		return nil, h.x.cutFailure()
 	}
+}
+
+// hasMessage reports whether the first message is here, whole: a flag, four bytes of
+// length, and so many bytes (gRPC's PROTOCOL-HTTP2.md).
+func (h *held) hasMessage() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.got) >= 5 && uint64(len(h.got)-5) >= uint64(binary.BigEndian.Uint32(h.got[1:]))
 }
 
 // whole is the answer if it has ended.
