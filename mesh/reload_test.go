@@ -285,7 +285,7 @@ func TestReloadIsRefusedWhole(t *testing.T) {
 	})
 }
 
-// What was broken from the start can be mended.
+// A service that was broken from the start can be corrected.
 func TestReloadMends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := all()

@@ -145,7 +145,7 @@ func (c *client) send(ctx context.Context, how conf, network, server string, q q
 			return in, nil
 		}
 		if network == "tcp" {
-			return nil, errors.New("what came by TCP is no answer to the question")
+			return nil, errors.New("the reply over TCP does not answer the question")
 		}
 	}
 }

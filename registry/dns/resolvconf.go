@@ -55,7 +55,7 @@ func (r *Registry) source() func() (conf, error) {
 			last = &c
 		}
 		if last == nil {
-			return conf{}, fmt.Errorf("which DNS servers to ask: %w; mend the file, or name them in dns.servers", err)
+			return conf{}, fmt.Errorf("which DNS servers to ask: %w; correct the file, or name them in dns.servers", err)
 		}
 		return *last, nil
 	}

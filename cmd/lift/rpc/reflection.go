@@ -104,7 +104,7 @@ func (r *reflected) fetch(request *reflectionpb.ServerReflectionRequest) error {
 	for _, encoded := range answer.GetFileDescriptorResponse().GetFileDescriptorProto() {
 		file := &descriptorpb.FileDescriptorProto{}
 		if err := proto.Unmarshal(encoded, file); err != nil {
-			return fmt.Errorf("the server's reflection tells what is no file descriptor: %w", err)
+			return fmt.Errorf("the server's reflection sent an invalid file descriptor: %w", err)
 		}
 		if r.files[file.GetName()] == nil {
 			r.files[file.GetName()] = file

@@ -35,7 +35,7 @@ func newSchema(files *protoregistry.Files, services []protoreflect.FullName) *Sc
 func SplitName(name string) (service, method string, err error) {
 	service, method, ok := strings.Cut(name, "/")
 	if !ok || !protoreflect.FullName(service).IsValid() || !protoreflect.Name(method).IsValid() {
-		return "", "", fmt.Errorf("%q is no method; want package.Service/Method", name)
+		return "", "", fmt.Errorf("%q is not a method; want package.Service/Method", name)
 	}
 	return service, method, nil
 }
