@@ -104,7 +104,7 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-i.Gone():
-			return
+			panic(http.ErrAbortHandler) // a handler that returns has answered
 		}
 	}
 	if serve != nil {
@@ -116,7 +116,7 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-time.After(after):
 		case <-i.Gone():
-			return
+			panic(http.ErrAbortHandler)
 		}
 	}
 	if grpc != nil {
@@ -160,15 +160,16 @@ func (i *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-i.Gone():
-			return
+			panic(http.ErrAbortHandler) // a handler that returns has answered
 		}
 	}
 }
 
-// start builds a mesh over the fake network, closed at the test's end.
+// start builds a mesh over the fake network, closed at the test's end. Its choices are
+// the same in each run.
 func start(t *testing.T, n *network, registry *registrytest.Fake, change func(*mesh.Options)) *mesh.Mesh {
 	t.Helper()
-	o := mesh.Options{Dial: n.dial, Services: []mesh.ServiceConfig{{
+	o := mesh.Options{Dial: n.dial, Rand: seeded(), Services: []mesh.ServiceConfig{{
 		Name: "orders", Registry: registry, Breaker: resilience.BreakerConfig{OpenForMax: 2 * time.Second},
 	}}}
 	if change != nil {
