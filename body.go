@@ -111,8 +111,8 @@ func (b *Body) Reader() (io.ReadCloser, error) {
 	return b.reader, nil
 }
 
-// ReadAll reads the body to its end and closes it. A body of more than limit
-// bytes is an error that [errors.Is] TooLarge; limit <= 0 is none.
+// ReadAll reads the body to its end and closes it. A body of more than limit bytes is
+// an error that [errors.Is] TooLarge; limit <= 0 means no limit.
 func (b *Body) ReadAll(limit int64) ([]byte, error) {
 	if b == nil {
 		return nil, nil
@@ -180,8 +180,8 @@ func (b *Body) Err() error {
 	return b.end.err
 }
 
-// Close ends the body where reading stands, and closes its rest. Closing twice, or
-// after the end, does nothing.
+// Close ends the body at the current position, and closes its rest. A second Close, or
+// one after the end, does nothing.
 func (b *Body) Close() error {
 	if b == nil || b.rest == nil {
 		return nil

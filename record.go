@@ -12,11 +12,11 @@ type AttemptRecord struct {
 	Began, Ended Instant
 	// Timeout is how long the endpoint may take for each thing that it has to do up to
 	// the head of its answer: to be connected to, to take more of the request, and to
-	// answer once it has all of it. 0 is no limit.
+	// answer once it has all of it. 0 means no limit.
 	Timeout time.Duration
-	// Deadline is the wall time at which the attempt is cut: the end of Timeout
-	// or the call's deadline, whichever comes first. Zero is none. When something else
-	// than the endpoint has been waited for, it is later than Timeout after Began.
+	// Deadline is the wall time at which the attempt is cut: the end of Timeout or the
+	// call's deadline, whichever comes first. Zero means none. When something else than
+	// the endpoint has been waited for, it is later than Timeout after Began.
 	Deadline time.Time
 	// Hurried says that the call's own timeout, shorter than the service's, left the
 	// attempt less time than the service would have. If that time runs out, it does not

@@ -37,7 +37,7 @@ func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed)
 //   - One that has changed gets a new stack over the same memory: the budget keeps
 //     what it saved; endpoints that stay keep their connections and their verdict,
 //     unless Marks.Transport changed, and the watch goes on, unless the source
-//     changed. The old set serves until a new source has told its first one.
+//     changed. The old set stays in use until the new source reports its first one.
 //   - One that was removed ends after its running calls. New ones are unknown.
 //
 // If anything is broken, Reload changes nothing and returns all that is wrong.

@@ -75,7 +75,7 @@ func pushback(value string) time.Duration {
 // byGRPC returns the outcome for a grpc-status. UNKNOWN, INTERNAL, DATA_LOSS,
 // DEADLINE_EXCEEDED and UNAVAILABLE are the endpoint's, as in linkerd2's load biaser
 // and breaker; RESOURCE_EXHAUSTED asks for less; the rest is about the request. A code
-// that gRPC does not know counts as UNKNOWN, and so does none.
+// that gRPC does not know counts as UNKNOWN, and so does a missing one.
 func byGRPC(a *lift.Attempt, now lift.Instant) lift.Outcome {
 	code, err := strconv.Atoi(a.GRPC)
 	if err != nil {
