@@ -48,8 +48,7 @@ func TestModuleAsksForTheLowestGo(t *testing.T) {
 
 // A user's own module builds the programs: as a tool of it, without more ado where
 // go.mod may be changed, from a checkout, and by go install.
-func TestUsersModuleBuildsThePrograms(t *testing.T) {
-	t.Parallel()
+func TestUsersModuleBuildsThePrograms(t *testing.T) { // not in parallel: it compiles, and others count milliseconds
 	dir := t.TempDir()
 	env := publish(t, dir)
 	user := func(t *testing.T, more string) string {
