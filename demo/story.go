@@ -34,6 +34,8 @@ var story = []scene{
 	{"B goes on (SIGCONT)", (*world).unhang, 5 * time.Second},
 	{"C answers 503", (*world).sicken, 4 * time.Second},
 	{"C is healthy again", (*world).heal, 5 * time.Second},
+	{"C answers 500", (*world).fail, 4 * time.Second},
+	{"C stops doing so", (*world).heal, 4 * time.Second},
 	{"frozen, hung up on", (*world).freeze, 4 * time.Second},
 }
 
@@ -45,6 +47,8 @@ const (
 	phaseGoesOn
 	phaseSick
 	phaseWell
+	phaseFails
+	phaseStops
 	phaseThawed
 )
 
@@ -71,6 +75,13 @@ func (w *world) unhang(context.Context) error {
 func (w *world) sicken(ctx context.Context) error {
 	w.tally.doing(sick, "answers 503")
 	return w.instances[sick].tell(ctx, "/status/503")
+}
+
+// fail has C answer everything with 500, which says that it lives: it is taken out
+// because the others answer well.
+func (w *world) fail(ctx context.Context) error {
+	w.tally.doing(sick, "answers 500")
+	return w.instances[sick].tell(ctx, "/status/500")
 }
 
 func (w *world) heal(ctx context.Context) error {
@@ -117,6 +128,10 @@ func (w *world) verdict() (missed []string) {
 		}
 		expect(t.served(x.instance, x.good) > 0, "no traffic came back to %s", x.name)
 	}
+	for what, addr := range map[string]string{"HTTP": w.instances[sick].addr, "gRPC": w.instances[sick].grpc} {
+		expect(t.saw(addr, "closed", "open", phaseFails), "C (%s) was never taken out for its answers", what)
+	}
+	expect(t.served(sick, phaseStops) > 0, "no traffic came back to C after it had answered 500")
 	for i, v := range []string{"A", "B", "C"} {
 		expect(t.served(i, phaseThawed) > 0, "%s served nothing after the thaw", v)
 	}

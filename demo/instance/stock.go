@@ -31,10 +31,14 @@ func (s *stock) serve(l net.Listener) error {
 
 // UnaryCall answers with the instance's name.
 func (s *stock) UnaryCall(context.Context, *stockpb.SimpleRequest) (*stockpb.SimpleResponse, error) {
-	if s.status.Load() != http.StatusOK {
+	switch s.status.Load() {
+	case http.StatusOK:
+		return &stockpb.SimpleResponse{ServerId: s.id}, nil
+	case http.StatusInternalServerError:
+		return nil, status.Error(codes.Internal, "as I was told")
+	default:
 		return nil, status.Error(codes.Unavailable, "as I was told")
 	}
-	return &stockpb.SimpleResponse{ServerId: s.id}, nil
 }
 
 // close closes all connections; it is called while no call is running.
